@@ -1,0 +1,50 @@
+# Every command a person needs. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+STAMP := $(VENV)/.installed-$(shell sha256sum requirements.txt | cut -c1-16)
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else f"Labelcycle needs Python 3.11 to 3.13, and $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip' || (echo "Python cannot make virtual environments here: apt-get install python3-venv" >&2; exit 1)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@touch $@
+
+setup: $(STAMP)  ## make the virtual environment and install the lock
+
+lock: $(STAMP)  ## compile requirements.in into requirements.txt again
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' requirements.in -o requirements.txt
+
+demo: $(STAMP)  ## three days of a small project, end to end
+	$(BIN)/python -m include.local demo
+
+bucket: $(STAMP)  ## serve the bucket that the demo left, for dvc
+	$(BIN)/python -m include.local bucket
+
+check: $(STAMP)  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy include plugins/labelcycle
+
+format: $(STAMP)  ## mend lint and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest -q
+
+clean:  ## forget the demo's state
+	rm -rf .labelcycle
+
+.PHONY: help setup lock demo bucket check format test clean

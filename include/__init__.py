@@ -1,0 +1,1 @@
+"""All of Labelcycle that runs and is tested without Airflow."""

@@ -1,0 +1,1 @@
+"""Floor 1: a file a remote system."""

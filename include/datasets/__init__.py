@@ -1,0 +1,1 @@
+"""Floor 0: annotations into released files."""

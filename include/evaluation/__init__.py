@@ -1,0 +1,1 @@
+"""Floor 0: predictions against what people made of them."""

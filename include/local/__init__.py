@@ -1,0 +1,1 @@
+"""The embedded stack, its data and its people, and the one command."""
