@@ -1,5 +1,8 @@
 """Reviews: the final annotations of finished jobs, as immutable revisions."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,3 +43,21 @@ class Revision:
     probability: float
     finished_by: str
     finished_at: str
+
+
+def revision_id(image_ids: Iterable[str], annotations: Iterable[Annotation]) -> str:
+    """The digest of a job's canonical rows: SHA-256 over its images and, sorted, what is drawn on them.
+
+    Points count to 0.01 px, as CVAT keeps them. Shape ids and sources do not count: they say how an annotation came to
+    be, not what it is.
+    """
+    rows = sorted(_row(annotation) for annotation in annotations)
+    text = json.dumps([list(image_ids), rows], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _row(annotation: Annotation) -> list[object]:
+    shape = annotation.shape
+    points = [round(value, 2) + 0.0 for value in shape.points]  # + 0.0 makes -0.0 the same as 0.0
+    attributes = [list(pair) for pair in shape.attributes]
+    return [annotation.image_id, shape.label, shape.type, points, round(shape.rotation, 2), shape.occluded, attributes]

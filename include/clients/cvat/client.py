@@ -1,0 +1,197 @@
+"""CVAT: one client a server, with typed answers."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from include.clients.cvat.errors import NotFoundError
+from include.clients.cvat.records import (
+    About,
+    Annotations,
+    BucketAccess,
+    CvatAccess,
+    CvatJob,
+    CvatShape,
+    CvatTask,
+    Frame,
+    LabelRow,
+    Meta,
+    Named,
+    NewShape,
+    ProjectLabels,
+    Request,
+    Storage,
+    Submitted,
+    User,
+)
+from include.clients.cvat.wire import Wire
+
+
+class CvatClient:
+    """Calls to one server. Build it once a process: anonymous calls are throttled. Usable as a context manager."""
+
+    def __init__(self, access: CvatAccess) -> None:
+        self._wire = Wire(access)
+
+    def __enter__(self) -> "CvatClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a session of a user and password stays valid on the server."""
+        self._wire.close()
+
+    @property
+    def url(self) -> str:
+        """The server's address, as people open it."""
+        return self._wire.url
+
+    def version(self) -> str:
+        """The server's version."""
+        return self._wire.get("/api/server/about", About).version
+
+    # Projects and labels
+
+    def find_project(self, name: str) -> int | None:
+        """The id of the project of that name; of two, the lowest."""
+        found = [p.id for p in self._wire.list("/api/projects", Named, {"name": name}) if p.name == name]
+        return min(found, default=None)
+
+    def create_project(self, name: str, labels: Sequence[Mapping[str, Any]]) -> int:
+        """Create a project with labels in CVAT's form, and say its id."""
+        return self._wire.call("POST", "/api/projects", Named, body={"name": name, "labels": list(labels)}).id
+
+    def labels(self, project_id: int) -> ProjectLabels:
+        """A project's labels and attributes."""
+        rows = list(self._wire.list("/api/labels", LabelRow, {"project_id": str(project_id)}))
+        return ProjectLabels(
+            {row.name: row.id for row in rows},
+            {(row.name, attribute.name): attribute.id for row in rows for attribute in row.attributes},
+        )
+
+    def add_labels(self, project_id: int, labels: Sequence[Mapping[str, Any]]) -> None:
+        """Add labels, in CVAT's form, to a project; the others stay as they are."""
+        self._wire.call("PATCH", f"/api/projects/{project_id}", Named, body={"labels": list(labels)})
+
+    # The bucket, as CVAT reads it
+
+    def find_or_create_storage(self, name: str, access: BucketAccess) -> int:
+        """The cloud storage through which CVAT reads a bucket at an endpoint."""
+        wanted = (access.bucket, access.attributes)
+        found = [
+            storage.id
+            for storage in self._wire.list("/api/cloudstorages", Storage, {"resource": access.bucket})
+            if (storage.resource, storage.specific_attributes) == wanted
+        ]
+        if found:
+            return min(found)
+        body = {
+            "provider_type": "AWS_S3_BUCKET",
+            "resource": access.bucket,
+            "display_name": name[:63],
+            "credentials_type": "KEY_SECRET_KEY_PAIR",
+            "key": access.access_key,
+            "secret_key": access.secret_key,
+            "specific_attributes": access.attributes,
+            "manifests": [],
+        }
+        return self._wire.call("POST", "/api/cloudstorages", Storage, body=body).id
+
+    # Tasks
+
+    def tasks_named(self, project_id: int, name: str) -> list[CvatTask]:
+        """The project's tasks of exactly that name, oldest first: nothing in CVAT makes names unique."""
+        query = {"project_id": str(project_id), "name": name}
+        found = [task for task in self._wire.list("/api/tasks", CvatTask, query) if task.name == name]
+        return sorted(found, key=lambda task: task.id)
+
+    def create_task(self, project_id: int, name: str, job_size: int) -> CvatTask:
+        """Create a task without data."""
+        body = {"name": name, "project_id": project_id, "segment_size": job_size}
+        return self._wire.call("POST", "/api/tasks", CvatTask, body=body)
+
+    def task(self, task_id: int) -> CvatTask:
+        """A task by id."""
+        return self._wire.get(f"/api/tasks/{task_id}", CvatTask)
+
+    def delete_task(self, task_id: int) -> None:
+        """Delete a task and all that is in it."""
+        self._wire.call("DELETE", f"/api/tasks/{task_id}", None)
+
+    def attach_link(self, task_id: int, storage_id: int, manifest: str, keys: Sequence[str]) -> str:
+        """Ask CVAT to attach a bucket's objects in this order, without copying them; the request's id comes back.
+
+        The manifest must lie in the bucket's root, so that the names in it are whole keys.
+        """
+        body = {
+            "image_quality": 80,
+            "cloud_storage_id": storage_id,
+            "server_files": [manifest, *keys],
+            "sorting_method": "predefined",
+            "use_cache": True,
+        }
+        return self._wire.call("POST", f"/api/tasks/{task_id}/data", Submitted, body=body).rq_id
+
+    def request(self, request_id: str) -> Request:
+        """A background request. Raises NotFoundError once it has expired: 500 s after it finished."""
+        return self._wire.get(f"/api/requests/{quote(request_id, safe='')}", Request)
+
+    def frames(self, task_id: int) -> list[Frame]:
+        """A task's frames in order."""
+        return self._wire.get(f"/api/tasks/{task_id}/data/meta", Meta).frames
+
+    # Jobs
+
+    def jobs(self, **filters: str | int) -> Iterator[CvatJob]:
+        """Annotation jobs by CVAT's filters (task_id, project_id, stage, state), oldest first."""
+        query = {name: str(value) for name, value in filters.items()}
+        return (
+            job for job in self._wire.list("/api/jobs", CvatJob, query | {"sort": "id"}) if job.type == "annotation"
+        )
+
+    def jobs_updated_since(self, project_id: int, state: str, since: datetime | None) -> Iterator[CvatJob]:
+        """The project's annotation jobs in a state that changed at or after a time."""
+        rules: list[dict[str, Any]] = [
+            {"==": [{"var": "project_id"}, project_id]},
+            {"==": [{"var": "state"}, state]},
+        ]
+        if since is not None:
+            rules.append({">=": [{"var": "updated_date"}, since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")]})
+        return self.jobs(filter=json.dumps({"and": rules}))
+
+    def update_job(self, job_id: int, **values: str | int | None) -> CvatJob:
+        """Change a job's stage, state or assignee (a user id). A stage without a state resets the state."""
+        return self._wire.call("PATCH", f"/api/jobs/{job_id}", CvatJob, body=values)
+
+    def user_id(self, username: str) -> int:
+        """A user's id. Raises NotFoundError where there is no such user, or this account may not see it."""
+        for user in self._wire.list("/api/users", User, {"search": username}):
+            if user.username == username:
+                return user.id
+        raise NotFoundError(f"CVAT at {self.url} has no user {username!r} that this account can see")
+
+    # Annotations
+
+    def shapes(self, job_id: int) -> list[CvatShape]:
+        """A job's shapes."""
+        return self._wire.get(f"/api/jobs/{job_id}/annotations", Annotations).shapes
+
+    def create_shapes(self, job_id: int, shapes: Sequence[NewShape]) -> list[CvatShape]:
+        """Create shapes in a job; they come back with their ids, in the order sent.
+
+        Raises UnknownOutcomeError where the answer was lost: the shapes may be there or still be coming.
+        """
+        body = {"version": 0, "tags": [], "tracks": [], "shapes": [msgspec.to_builtins(shape) for shape in shapes]}
+        path = f"/api/jobs/{job_id}/annotations"
+        return self._wire.call("PATCH", path, Annotations, query={"action": "create"}, body=body).shapes
+
+    def delete_shapes(self, job_id: int, shapes: Sequence[CvatShape]) -> None:
+        """Delete shapes from a job; one that is gone already is no error."""
+        body = {"version": 0, "tags": [], "tracks": [], "shapes": [msgspec.to_builtins(shape) for shape in shapes]}
+        self._wire.call("PATCH", f"/api/jobs/{job_id}/annotations", Annotations, query={"action": "delete"}, body=body)

@@ -1,0 +1,80 @@
+"""CVAT's refusals as types, with the server's words whatever their form: object, list, string, text or HTML."""
+
+import json
+import re
+from collections.abc import Mapping
+
+
+class CvatError(Exception):
+    """CVAT did not do what it was asked to."""
+
+
+class UnreachableError(CvatError):
+    """Nothing answers, or the answer broke off. Nothing was changed."""
+
+
+class UnauthorizedError(CvatError):
+    """Wrong or expired credentials (401)."""
+
+
+class ForbiddenError(CvatError):
+    """This account may not do that (403)."""
+
+
+class ThrottledError(CvatError):
+    """Too many calls (429)."""
+
+
+class NotFoundError(CvatError):
+    """There is no such thing, or it has expired (404, 410)."""
+
+
+class ConflictError(CvatError):
+    """The same is under way already (409)."""
+
+
+class InvalidError(CvatError):
+    """The server does not accept what it was given (other 4xx)."""
+
+
+class UnknownOutcomeError(CvatError):
+    """A change may or may not have happened (5xx, or no answer): look before trying again."""
+
+
+_BY_STATUS: Mapping[int, type[CvatError]] = {
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    429: ThrottledError,
+}
+
+
+def error_of(method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> CvatError:
+    """The error of an answer: its type by the status, its words with the call and the server's request id."""
+    request_id = headers.get("x-request-id", "none")
+    message = f"{method} {url}: {status}: {words_of(body)} (x-request-id {request_id})"
+    if status >= 500:
+        return (UnreachableError if method == "GET" else UnknownOutcomeError)(message)
+    return _BY_STATUS.get(status, InvalidError)(message)
+
+
+def words_of(body: bytes) -> str:
+    """What a server wants to say with an error's body."""
+    text = body.decode("utf-8", errors="replace").strip()
+    try:
+        return _flat(json.loads(text))
+    except json.JSONDecodeError:
+        title = re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
+        return (title.group(1) if title else text).strip()[:500] or "no words"
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        if set(value) == {"detail"}:
+            return _flat(value["detail"])
+        return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_flat(item) for item in value)
+    return str(value)

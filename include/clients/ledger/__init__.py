@@ -1,0 +1,32 @@
+"""Labelcycle's own records: small mutable state in a relational database of its own (SQLAlchemy, Alembic)."""
+
+from sqlalchemy import Engine
+
+from include.clients.ledger.audit import AuditTable
+from include.clients.ledger.batches import BatchTable
+from include.clients.ledger.database import (
+    Leases,
+    LeaseTakenError,
+    LedgerError,
+    migrate,
+    open_engine,
+    require_current,
+)
+from include.clients.ledger.images import ImageTable
+from include.clients.ledger.releases import ReleaseTable
+from include.clients.ledger.reviews import ReviewTable
+
+__all__ = ["LeaseTakenError", "Ledger", "LedgerError", "migrate", "open_engine", "require_current"]
+
+
+class Ledger:
+    """All tables on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.leases = Leases(engine)
+        self.images = ImageTable(engine)
+        self.batches = BatchTable(engine)
+        self.reviews = ReviewTable(engine)
+        self.releases = ReleaseTable(engine)
+        self.audit = AuditTable(engine)

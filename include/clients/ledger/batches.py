@@ -1,0 +1,242 @@
+"""The ledger's batches and jobs: how far each has come, and what was brought into CVAT."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from include.clients.ledger.tables import applied_shapes, batches, images, jobs
+from include.lifecycle.batches import PlannedBatch, Stage
+from include.lifecycle.images import ImageState
+from include.lifecycle.routing import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as recorded. Its id is the CVAT task's name too."""
+
+    id: str
+    project: str
+    size: int
+    job_size: int
+    annotator: str
+    stage: Stage
+    reason: str | None
+    task_id: int | None
+    request_id: str | None
+    deadline: datetime | None
+    asked_at: datetime | None
+    attempts: int
+
+
+class Applied(StrEnum):
+    """What is known of a job's predictions in CVAT: nothing (null), then one of these."""
+
+    INTENDED = "intended"  # asked for; whether CVAT did it is not known
+    APPLIED = "applied"
+    ATTENTION = "attention"  # unknown, and people may have been there since: a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as recorded: frames start to stop (exclusive) of its batch."""
+
+    batch_id: str
+    index: int
+    start: int
+    stop: int
+    route: Route
+    probability: float
+    cvat_id: int | None
+    applied: Applied | None
+    applied_at: datetime | None
+    note: str | None
+    seen_update: str | None
+    revision_id: str | None
+
+
+class BatchTable:
+    """Batches, their jobs, and the shapes that were applied."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, project: str, annotator: str, job_size: int, planned: Iterable[PlannedBatch], now: datetime) -> int:
+        """Record a plan, whole or not at all, and say how many batches it made. Images leave their waiting state.
+
+        Raises sqlalchemy's IntegrityError where an image is in a batch already: another run has planned it.
+        """
+        count = 0
+        with self._engine.begin() as connection:
+            for batch in planned:
+                _insert(connection, project, annotator, job_size, batch, now)
+                count += 1
+        return count
+
+    def at(self, project: str, *stages: Stage) -> list[Batch]:
+        """The project's batches in these stages, in the order of planning."""
+        query = select(batches).where(batches.c.project == project, batches.c.stage.in_(stages))
+        return self._batches(query.order_by(batches.c.planned_at, batches.c.id))
+
+    def get(self, ids: Sequence[str]) -> list[Batch]:
+        """Batches by id, in the order of planning."""
+        query = select(batches).where(batches.c.id.in_(ids)).order_by(batches.c.planned_at, batches.c.id)
+        return self._batches(query)
+
+    def ask(self, batch_id: str, now: datetime) -> None:
+        """Record, before CVAT is asked, that it is about to be: a run after a kill knows that it may have happened."""
+        with self._engine.begin() as connection:
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(asked_at=now))
+
+    def advance(self, batch_id: str, stage: Stage, **facts: int | str | datetime | None) -> None:
+        """Record that a batch has come to a stage, with what became known by it (task_id, request_id, deadline)."""
+        values = {"stage": stage, "asked_at": None, **facts}
+        with self._engine.begin() as connection:
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+
+    def fail(self, batch_id: str, reason: str) -> None:
+        """Set a batch aside; the others go on."""
+        self.advance(batch_id, Stage.FAILED, reason=reason)
+
+    def counts(self, project: str) -> Mapping[str, int]:
+        """How many batches are in each stage."""
+        query = (
+            select(batches.c.stage, func.count().label("total"))
+            .where(batches.c.project == project)
+            .group_by(batches.c.stage)
+        )
+        with self._engine.connect() as connection:
+            return {row.stage: row.total for row in connection.execute(query)}
+
+    def jobs(self, batch_id: str) -> list[Job]:
+        """A batch's jobs by index."""
+        with self._engine.connect() as connection:
+            query = select(jobs).where(jobs.c.batch_id == batch_id).order_by(jobs.c.index)
+            return [_job(row) for row in connection.execute(query)]
+
+    def jobs_by_cvat(self, project: str) -> dict[int, Job]:
+        """The project's jobs that CVAT knows, by CVAT's id."""
+        query = select(jobs).join(batches).where(batches.c.project == project, jobs.c.cvat_id.is_not(None))
+        with self._engine.connect() as connection:
+            return {row.cvat_id: _job(row) for row in connection.execute(query)}
+
+    def bind(self, batch_id: str, cvat_ids: Mapping[int, int]) -> None:
+        """Record CVAT's ids of a batch's jobs, by index."""
+        with self._engine.begin() as connection:
+            for index, cvat_id in cvat_ids.items():
+                connection.execute(update(jobs).where(*_is(batch_id, index)).values(cvat_id=cvat_id))
+
+    def intend(self, batch_id: str, index: int, now: datetime) -> None:
+        """Record, before CVAT is asked, that a job's predictions are about to be written."""
+        self._set(batch_id, index, applied=Applied.INTENDED, applied_at=now)
+
+    def apply(self, batch_id: str, index: int, shape_ids: Mapping[str, int], now: datetime) -> None:
+        """Record the outcome: CVAT's shape id of each applied prediction."""
+        rows = [
+            {"batch_id": batch_id, "job_index": index, "prediction_id": prediction, "shape_id": shape}
+            for prediction, shape in sorted(shape_ids.items())
+        ]
+        with self._engine.begin() as connection:
+            if rows:
+                connection.execute(insert(applied_shapes), rows)
+            done = update(jobs).where(*_is(batch_id, index))
+            connection.execute(done.values(applied=Applied.APPLIED, applied_at=now))
+
+    def need_attention(self, batch_id: str, index: int, note: str) -> None:
+        """Leave a job to a person, with what they need to know."""
+        self._set(batch_id, index, applied=Applied.ATTENTION, note=note)
+
+    def applied_shapes(self, batch_id: str) -> dict[str, int]:
+        """CVAT's shape ids by prediction, of all jobs of a batch."""
+        query = select(applied_shapes.c.prediction_id, applied_shapes.c.shape_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(applied_shapes.c.batch_id == batch_id))
+            return {row.prediction_id: row.shape_id for row in rows}
+
+    def _set(self, batch_id: str, index: int, **values: object) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(jobs).where(*_is(batch_id, index)).values(**values))
+
+    def _batches(self, query: Any) -> list[Batch]:
+        with self._engine.connect() as connection:
+            return [_batch(row) for row in connection.execute(query)]
+
+
+def _insert(
+    connection: Connection, project: str, annotator: str, job_size: int, batch: PlannedBatch, now: datetime
+) -> None:
+    batch_id = f"{project}-{batch.digest}"
+    connection.execute(
+        insert(batches).values(
+            id=batch_id,
+            project=project,
+            digest=batch.digest,
+            size=len(batch.image_ids),
+            job_size=job_size,
+            annotator=annotator,
+            stage=Stage.PLANNED,
+            attempts=0,
+            planned_at=now,
+        )
+    )
+    connection.execute(
+        insert(jobs),
+        [
+            {
+                "batch_id": batch_id,
+                "index": job.index,
+                "start": job.start,
+                "stop": job.stop,
+                "route": job.route,
+                "probability": job.probability,
+            }
+            for job in batch.jobs
+        ],
+    )
+    for frame, image in enumerate(batch.image_ids):
+        waiting = (images.c.project == project, images.c.id == image, images.c.state == ImageState.WAITING)
+        moved = update(images).where(*waiting).values(state=ImageState.BATCHED, batch_id=batch_id, frame=frame)
+        if connection.execute(moved).rowcount != 1:
+            raise RuntimeError(f"image {image} of {project} is not waiting any more: another run has planned it")
+
+
+def _is(batch_id: str, index: int) -> tuple[Any, Any]:
+    return jobs.c.batch_id == batch_id, jobs.c.index == index
+
+
+def _batch(row: Row[Any]) -> Batch:
+    return Batch(
+        id=row.id,
+        project=row.project,
+        size=row.size,
+        job_size=row.job_size,
+        annotator=row.annotator,
+        stage=Stage(row.stage),
+        reason=row.reason,
+        task_id=row.task_id,
+        request_id=row.request_id,
+        deadline=row.deadline,
+        asked_at=row.asked_at,
+        attempts=row.attempts,
+    )
+
+
+def _job(row: Row[Any]) -> Job:
+    values = row._mapping  # "index" is also a method of Row
+    return Job(
+        batch_id=row.batch_id,
+        index=values["index"],
+        start=row.start,
+        stop=row.stop,
+        route=Route(row.route),
+        probability=row.probability,
+        cvat_id=row.cvat_id,
+        applied=None if row.applied is None else Applied(row.applied),
+        applied_at=row.applied_at,
+        note=row.note,
+        seen_update=row.seen_update,
+        revision_id=row.revision_id,
+    )

@@ -1,0 +1,261 @@
+"""The ledger's images, and which predictions exist of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from include.clients.ledger.tables import images, predictions
+from include.lifecycle.discovery import KnownImage
+from include.lifecycle.images import Header, Image, ImageState, Reason, StoredObject, image_id
+
+_CHUNK = 500  # SQLite takes 32,766 variables a statement at the most; this stays far below with any row
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """An object that was looked at: with a header it waits for predictions, with a reason it is in quarantine."""
+
+    object: StoredObject
+    header: Header | None
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedImage:
+    """That an annotator's answer for an image is kept, and what a plan needs to know of it."""
+
+    image_id: str
+    objects: int
+    lowest_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingImage:
+    """A waiting image with predictions."""
+
+    image_id: str
+    uri: str
+    objects: int
+    lowest_score: float | None
+    discovered_at: datetime
+
+
+class ImageTable:
+    """What is known of the images in the bucket."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def known(self, project: str, prefix: str) -> Iterator[KnownImage]:
+        """The newest content at each URI under a prefix, in the order of an S3 listing."""
+        query = (
+            select(images.c.uri, images.c.etag, images.c.id)
+            .where(images.c.project == project, images.c.current, images.c.uri >= prefix)
+            .where(images.c.uri < prefix + "\U0010ffff")  # the last character; LIKE would ignore case on SQLite
+            .order_by(images.c.uri)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=5000).execute(query):
+                yield KnownImage(row.uri, row.etag, row.id)
+
+    def originals(self, project: str, contents: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """The URI at which each content (etag, size) is known already, where it is."""
+        wanted = set(contents)
+        found: dict[tuple[str, int], str] = {}
+        unlike = images.c.reason.is_distinct_from(Reason.DUPLICATE)
+        for etags in _chunks(sorted({etag for etag, _ in wanted})):
+            query = select(images.c.etag, images.c.size, images.c.uri).where(
+                images.c.project == project, images.c.current, images.c.etag.in_(etags), unlike
+            )
+            with self._engine.connect() as connection:
+                for row in connection.execute(query.order_by(images.c.uri.desc())):
+                    found[row.etag, row.size] = row.uri
+        return {content: uri for content, uri in found.items() if content in wanted}
+
+    def add(self, project: str, discovered: Sequence[Discovered], replaced: Sequence[str], now: datetime) -> None:
+        """Write a shard of a discovery, whole or not at all: new images, and the ids of those they replace.
+
+        A content that comes back to its place (an object changed, then restored) becomes current again.
+        """
+        with self._engine.begin() as connection:
+            _set_aside(connection, project, replaced)
+            rows = {row["id"]: row for row in (_row(project, item, now) for item in discovered)}
+            back = _existing(connection, project, list(rows))
+            _restore(connection, project, back)
+            if new := [row for id_, row in rows.items() if id_ not in back]:
+                connection.execute(insert(images), new)
+
+    def quarantine(self, project: str, image_id: str, reason: Reason, detail: str) -> None:
+        """Set a waiting image aside; one that is in a batch stays there."""
+        values = {"state": ImageState.QUARANTINED, "reason": reason, "detail": detail}
+        with self._engine.begin() as connection:
+            waiting = (
+                images.c.project == project,
+                images.c.id == image_id,
+                images.c.state == ImageState.WAITING,
+            )
+            connection.execute(update(images).where(*waiting).values(values))
+
+    def unpredicted(self, project: str, annotator: str, after: str, limit: int) -> list[Image]:
+        """Waiting images without this annotator's predictions whose URIs come after `after`, in order."""
+        query = (
+            select(images)
+            .where(
+                images.c.project == project,
+                images.c.state == ImageState.WAITING,
+                images.c.uri > after,
+                ~select(predictions.c.image_id)
+                .where(
+                    predictions.c.project == project,
+                    predictions.c.image_id == images.c.id,
+                    predictions.c.annotator == annotator,
+                )
+                .exists(),
+            )
+            .order_by(images.c.uri)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_image(row) for row in connection.execute(query)]
+
+    def record_predictions(self, project: str, annotator: str, uri: str, answers: Sequence[PredictedImage]) -> None:
+        """Say where an annotator's answers are kept. What is recorded already stays as it is."""
+        with self._engine.begin() as connection:
+            known = self._predicted(connection, project, annotator, [answer.image_id for answer in answers])
+            rows = [
+                {
+                    "project": project,
+                    "image_id": answer.image_id,
+                    "annotator": annotator,
+                    "uri": uri,
+                    "objects": answer.objects,
+                    "lowest_score": answer.lowest_score,
+                }
+                for answer in answers
+                if answer.image_id not in known
+            ]
+            if rows:
+                connection.execute(insert(predictions), rows)
+
+    def prediction_uris(self, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
+        """Where each image's predictions are kept; images without any are left out."""
+        with self._engine.connect() as connection:
+            return self._predicted(connection, project, annotator, image_ids)
+
+    def waiting(self, project: str, annotator: str) -> list[WaitingImage]:
+        """All waiting images with predictions."""
+        query = (
+            select(
+                images.c.id,
+                images.c.uri,
+                images.c.discovered_at,
+                predictions.c.objects,
+                predictions.c.lowest_score,
+            )
+            .join(
+                predictions,
+                (predictions.c.project == images.c.project)
+                & (predictions.c.image_id == images.c.id)
+                & (predictions.c.annotator == annotator),
+            )
+            .where(images.c.project == project, images.c.state == ImageState.WAITING)
+        )
+        with self._engine.connect() as connection:
+            return [
+                WaitingImage(row.id, row.uri, row.objects, row.lowest_score, row.discovered_at)
+                for row in connection.execute(query)
+            ]
+
+    def of_batch(self, batch_id: str) -> tuple[Image, ...]:
+        """A batch's images in the order of its frames."""
+        query = select(images).where(images.c.batch_id == batch_id).order_by(images.c.frame)
+        with self._engine.connect() as connection:
+            return tuple(_image(row) for row in connection.execute(query))
+
+    def current(self, project: str, image_ids: Sequence[str]) -> dict[str, Image]:
+        """Those of the images that are still the newest content at their URI."""
+        found: dict[str, Image] = {}
+        with self._engine.connect() as connection:
+            for chunk in _chunks(image_ids):
+                query = select(images).where(images.c.project == project, images.c.current, images.c.id.in_(chunk))
+                found |= {row.id: _image(row) for row in connection.execute(query)}
+        return found
+
+    def counts(self, project: str) -> Mapping[tuple[str, str | None], int]:
+        """How many images are in each state, by reason."""
+        query = select(images.c.state, images.c.reason, func.count()).where(images.c.project == project)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(images.c.state, images.c.reason))
+            return {(state, reason): count for state, reason, count in rows}
+
+    @staticmethod
+    def _predicted(connection: Connection, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for chunk in _chunks(image_ids):
+            query = select(predictions.c.image_id, predictions.c.uri).where(
+                predictions.c.project == project,
+                predictions.c.annotator == annotator,
+                predictions.c.image_id.in_(chunk),
+            )
+            found |= {row.image_id: row.uri for row in connection.execute(query)}
+        return found
+
+
+def _row(project: str, item: Discovered, now: datetime) -> dict[str, Any]:
+    header = item.header
+    return {
+        "project": project,
+        "id": image_id(item.object.uri, item.object.etag),
+        "uri": item.object.uri,
+        "etag": item.object.etag,
+        "size": item.object.size,
+        "current": True,
+        "format": header.format if header else None,
+        "width": header.width if header else None,
+        "height": header.height if header else None,
+        "orientation": header.orientation if header else None,
+        "mode": header.mode if header else None,
+        "version_id": header.version_id if header else None,
+        "state": ImageState.QUARANTINED if item.reason else ImageState.WAITING,
+        "reason": item.reason,
+        "detail": item.detail,
+        "discovered_at": now,
+    }
+
+
+def _image(row: Row[Any]) -> Image:
+    header = Header(row.format, row.width, row.height, row.orientation, row.mode, row.version_id)
+    return Image(row.id, row.uri, row.etag, row.size, header)
+
+
+def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for chunk in _chunks(ids):
+        query = select(images.c.id).where(images.c.project == project, images.c.id.in_(chunk))
+        found |= set(connection.scalars(query))
+    return found
+
+
+def _set_aside(connection: Connection, project: str, ids: Sequence[str]) -> None:
+    for chunk in _chunks(ids):
+        these = (images.c.project == project, images.c.id.in_(chunk))
+        connection.execute(update(images).where(*these).values(current=False, reason=Reason.REPLACED))
+        waiting = images.c.state == ImageState.WAITING
+        connection.execute(update(images).where(*these, waiting).values(state=ImageState.QUARANTINED))
+
+
+def _restore(connection: Connection, project: str, ids: Iterable[str]) -> None:
+    for chunk in _chunks(sorted(ids)):
+        replaced = (images.c.project == project, images.c.id.in_(chunk), images.c.reason == Reason.REPLACED)
+        quarantined = images.c.state == ImageState.QUARANTINED
+        connection.execute(update(images).where(*replaced, quarantined).values(state=ImageState.WAITING))
+        connection.execute(update(images).where(*replaced).values(current=True, reason=None))
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

@@ -1,0 +1,118 @@
+"""The ledger's revisions and evaluations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, insert, select, update
+
+from include.clients.ledger.tables import batches, evaluations, jobs, revisions
+from include.lifecycle.reviews import Acceptance, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    """Where a job's current revision is kept, and how it came to count."""
+
+    id: str
+    batch_id: str
+    job_index: int
+    annotator: str
+    uri: str
+    accepted: Acceptance
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """Where an evaluation is kept, and its run in MLflow once it is logged."""
+
+    id: str
+    annotator: str
+    uri: str
+    mlflow_run_id: str | None
+
+
+class ReviewTable:
+    """What people, or the model alone, made of the jobs, and how the predictions compare."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, project: str, revision: Revision, uri: str, seen_update: str) -> None:
+        """Make a revision its job's current one. The same revision again only moves the moment it was seen."""
+        key = (revisions.c.id == revision.id, revisions.c.batch_id == revision.batch_id)
+        this_job = (jobs.c.batch_id == revision.batch_id, jobs.c.index == revision.job_index)
+        with self._engine.begin() as connection:
+            known = select(revisions.c.id).where(*key, revisions.c.job_index == revision.job_index)
+            if connection.execute(known).first() is None:
+                connection.execute(insert(revisions).values(_row(project, revision, uri)))
+            seen = update(jobs).where(*this_job).values(revision_id=revision.id, seen_update=seen_update)
+            connection.execute(seen)
+
+    def current(self, project: str) -> list[RevisionRecord]:
+        """The current revision of every finished job, in a stable order."""
+        query = (
+            select(revisions, batches.c.annotator)
+            .join(
+                jobs,
+                (jobs.c.batch_id == revisions.c.batch_id)
+                & (jobs.c.index == revisions.c.job_index)
+                & (jobs.c.revision_id == revisions.c.id),
+            )
+            .join(batches, batches.c.id == revisions.c.batch_id)
+            .where(revisions.c.project == project)
+            .order_by(revisions.c.batch_id, revisions.c.job_index)
+        )
+        with self._engine.connect() as connection:
+            return [
+                RevisionRecord(
+                    id=row.id,
+                    batch_id=row.batch_id,
+                    job_index=row.job_index,
+                    annotator=row.annotator,
+                    uri=row.uri,
+                    accepted=Acceptance(row.accepted),
+                    finished_at=row.finished_at,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def evaluation(self, evaluation_id: str) -> EvaluationRecord | None:
+        """An evaluation by id, if it was made."""
+        return self._first(select(evaluations).where(evaluations.c.id == evaluation_id))
+
+    def latest_evaluation(self, project: str) -> EvaluationRecord | None:
+        """The project's newest evaluation, if there is one."""
+        query = select(evaluations).where(evaluations.c.project == project)
+        return self._first(query.order_by(evaluations.c.created_at.desc()).limit(1))
+
+    def add_evaluation(self, project: str, evaluation_id: str, annotator: str, uri: str, now: datetime) -> None:
+        """Record an evaluation; the same one again changes nothing."""
+        row = {"id": evaluation_id, "project": project, "annotator": annotator, "uri": uri, "created_at": now}
+        with self._engine.begin() as connection:
+            if connection.execute(select(evaluations.c.id).where(evaluations.c.id == evaluation_id)).first() is None:
+                connection.execute(insert(evaluations).values(row))
+
+    def set_run(self, evaluation_id: str, run_id: str) -> None:
+        """Record the MLflow run of an evaluation."""
+        with self._engine.begin() as connection:
+            mine = evaluations.c.id == evaluation_id
+            connection.execute(update(evaluations).where(mine).values(mlflow_run_id=run_id))
+
+    def _first(self, query: object) -> EvaluationRecord | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()  # type: ignore[call-overload]
+        return None if row is None else EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id)
+
+
+def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:
+    return {
+        "id": revision.id,
+        "batch_id": revision.batch_id,
+        "job_index": revision.job_index,
+        "project": project,
+        "uri": uri,
+        "accepted": revision.accepted,
+        "finished_by": revision.finished_by,
+        "finished_at": datetime.fromisoformat(revision.finished_at),
+    }

@@ -1,0 +1,200 @@
+"""The ledger's tables. The constraints are the invariants: what must not happen twice cannot be written twice.
+
+Names of projects, images and batches are the words of the design.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment: aware in Python, UTC without a zone in the database (SQLite keeps no zones)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# PostgreSQL sorts text by the database's locale and S3 lists by bytes: the merge-join needs S3's order.
+URI = String(1100).with_variant(String(1100, collation="C"), "postgresql")
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("expires_at", Utc, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("id", String(16), primary_key=True),
+    Column("uri", URI, nullable=False),
+    Column("etag", String(200), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("current", Boolean, nullable=False),  # whether this is the newest content at its URI
+    Column("format", String(20)),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("orientation", Integer),
+    Column("mode", String(20)),
+    Column("version_id", String(200)),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(40)),
+    Column("detail", Text),
+    Column("batch_id", String(100), ForeignKey("batches.id")),
+    Column("frame", Integer),
+    Column("discovered_at", Utc, nullable=False),
+    UniqueConstraint("project", "uri", "etag"),
+    UniqueConstraint("batch_id", "frame"),
+    Index(None, "project", "state", "uri"),
+    Index(None, "project", "etag", "size"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("image_id", String(16), primary_key=True),
+    Column("annotator", String(200), primary_key=True),
+    Column("uri", String(1100), nullable=False),
+    Column("objects", Integer, nullable=False),
+    Column("lowest_score", Float),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(100), primary_key=True),  # also the CVAT task's name
+    Column("project", String(63), nullable=False),
+    Column("digest", String(12), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("job_size", Integer, nullable=False),
+    Column("annotator", String(200), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("reason", Text),
+    Column("task_id", Integer),
+    Column("request_id", String(300)),
+    Column("deadline", Utc),  # of the request
+    Column("asked_at", Utc),  # when CVAT was asked for what the next stage will record
+    Column("attempts", Integer, nullable=False),  # at attaching the data
+    Column("planned_at", Utc, nullable=False),
+    UniqueConstraint("project", "digest"),
+    Index(None, "project", "stage"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("batch_id", String(100), ForeignKey("batches.id"), primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("start", Integer, nullable=False),
+    Column("stop", Integer, nullable=False),
+    Column("route", String(10), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("cvat_id", Integer),
+    Column("applied", String(20)),  # null, intended, applied or attention
+    Column("applied_at", Utc),
+    Column("note", Text),
+    Column("seen_update", String(40)),  # CVAT's updated_date of the revision
+    Column("revision_id", String(64)),
+    UniqueConstraint("batch_id", "start"),
+    Index(None, "cvat_id"),
+)
+
+applied_shapes = Table(
+    "applied_shapes",
+    metadata,
+    Column("batch_id", String(100), ForeignKey("batches.id"), primary_key=True),
+    Column("prediction_id", String(16), primary_key=True),
+    Column("job_index", Integer, nullable=False),
+    Column("shape_id", BigInteger, nullable=False),
+    UniqueConstraint("batch_id", "shape_id"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("batch_id", String(100), ForeignKey("batches.id"), primary_key=True),
+    Column("job_index", Integer, primary_key=True),
+    Column("project", String(63), nullable=False),
+    Column("uri", String(1100), nullable=False),
+    Column("accepted", String(20), nullable=False),
+    Column("finished_by", String(200), nullable=False),
+    Column("finished_at", Utc, nullable=False),
+    Index(None, "project"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(63), nullable=False),
+    Column("annotator", String(200), nullable=False),
+    Column("uri", String(1100), nullable=False),
+    Column("mlflow_run_id", String(64)),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "project", "created_at"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("tag", String(100), primary_key=True),
+    Column("project", String(63), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("pin", String(1100), nullable=False),  # where the pinned revisions are listed
+    Column("commit", String(64)),
+    Column("dvc_md5", String(64)),
+    Column("mlflow_run_id", String(64)),
+    Column("pinned_at", Utc, nullable=False),
+    Column("released_at", Utc),  # the release record: written last
+    Index(None, "project", "pinned_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("project", String(63), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "project", "at"),
+)
