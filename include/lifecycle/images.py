@@ -51,8 +51,11 @@ class Reason(StrEnum):
 
     NOT_AN_IMAGE = "not an image"
     UNDECODABLE = "cannot be decoded"
+    UNREADABLE = "cannot be read"
     DUPLICATE = "duplicate"
     REPLACED = "replaced"
+    MISSING = "no longer in the bucket"
+    ANNOTATOR_FAILED = "the annotator failed on it"
 
 
 def image_id(uri: str, etag: str) -> str:

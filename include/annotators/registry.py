@@ -1,0 +1,68 @@
+"""Annotators by name, as a project's YAML gives them: a name and settings."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cvat_sdk.auto_annotation import DetectionFunction
+
+# The modules are imported when they are asked for: a model's library takes seconds.
+_KNOWN = {"rapidocr_text": "include.annotators.rapidocr_text:RapidOcrText"}
+
+
+class VersionedFunction(DetectionFunction, Protocol):  # type: ignore[misc]  # cvat-sdk has no types
+    """cvat-sdk's DetectionFunction (`spec` and `detect(context, image)`) with a version.
+
+    `detect` is given an RGB picture and answers in its pixels. The version is another one whenever the answers may
+    be other ones: predictions are kept by it.
+    """
+
+    @property
+    def version(self) -> str: ...
+
+
+class UnknownAnnotator(ValueError):
+    """A project names an annotator that is not there or does not work with its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """A model that is ready to be asked."""
+
+    name: str
+    version: str
+    function: VersionedFunction
+
+    @property
+    def id(self) -> str:
+        """The name that its predictions carry: `name@version`."""
+        return f"{self.name}@{self.version}"
+
+
+def load(name: str, settings: Mapping[str, Any]) -> Annotator:
+    """The annotator of that name: a known one, or a user's own as `module:attribute`.
+
+    The attribute is a class or function that takes the settings as keyword arguments and returns a
+    VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
+    """
+    make = _find(name, _KNOWN.get(name, name))
+    try:
+        function = make(**settings)
+    except (TypeError, ValueError) as error:
+        raise UnknownAnnotator(f"annotator {name!r} does not take the settings {dict(settings)}: {error}") from error
+    lacking = [part for part in ("spec", "detect", "version") if not hasattr(function, part)]
+    if lacking:
+        raise UnknownAnnotator(f"annotator {name!r} makes no detection function: it lacks {', '.join(lacking)}")
+    return Annotator(name, function.version, function)
+
+
+def _find(name: str, path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        known = ", ".join(sorted(_KNOWN))
+        raise UnknownAnnotator(f"there is no annotator {name!r}: known are {known}; your own is named module:attribute")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UnknownAnnotator(f"annotator {name!r} cannot be imported: {error}") from error
