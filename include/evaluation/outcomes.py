@@ -1,0 +1,105 @@
+"""Outcomes: what people did with the predictions that they were shown."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from include.evaluation.matching import boxes_of, iou_matrix, match_same_then_any_label, same_label
+from include.evaluation.reviewed import ReviewedImage
+from include.lifecycle.predictions import Prediction
+from include.lifecycle.reviews import Annotation
+from include.lifecycle.shapes import Shape
+
+TOLERANCE = 0.05  # pixels, and degrees: CVAT's interface rounds to two decimals
+
+
+class Outcome(StrEnum):
+    """The fate of an applied prediction, or `added`: an annotation that no applied prediction led to."""
+
+    KEPT = "kept"
+    EDITED = "edited"
+    RELABELLED = "relabelled"
+    DELETED = "deleted"
+    ADDED = "added"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCounts:
+    """How many objects came to each outcome. Nothing is weighted: this is what people did."""
+
+    kept: int = 0
+    edited: int = 0
+    relabelled: int = 0
+    deleted: int = 0
+    added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The counts in total and by class, sorted by name: an added object counts for its own label, all others
+    for the predicted one."""
+
+    total: OutcomeCounts
+    by_class: Mapping[str, OutcomeCounts]
+
+
+def outcome_of(applied: Shape, final: Shape) -> Outcome:
+    """What people did to a shape that is still there: kept means label, geometry (within 0.05 pixels and
+    degrees) and all attributes, occlusion among them, as applied."""
+    if applied.label != final.label:
+        return Outcome.RELABELLED
+    marks = (applied.type, applied.occluded, applied.attributes)
+    if marks == (final.type, final.occluded, final.attributes) and _same_geometry(applied, final):
+        return Outcome.KEPT
+    return Outcome.EDITED
+
+
+def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
+    """The class and outcome of every applied prediction, then those of every added annotation.
+
+    A prediction is linked to the annotation that has its shape id. As CVAT does not promise that ids are
+    stable, those left over are linked by IoU from `iou` up, one to one, the same label first. Raises
+    ValueError where a left-over shape is no rectangle.
+    """
+    shown = sorted((p for p in image.predictions if p.id in image.applied), key=lambda p: p.id)
+    by_shape_id = {annotation.shape_id: annotation for annotation in image.annotations}
+    links = {p.id: by_shape_id[image.applied[p.id]] for p in shown if image.applied[p.id] in by_shape_id}
+    linked = {annotation.shape_id for annotation in links.values()}
+    lost = [prediction for prediction in shown if prediction.id not in links]
+    new = [annotation for annotation in image.annotations if annotation.shape_id not in linked]
+    links |= _by_overlap(lost, new, iou)
+    linked = {annotation.shape_id for annotation in links.values()}
+    fates = [
+        (p.shape.label, outcome_of(p.shape, links[p.id].shape) if p.id in links else Outcome.DELETED) for p in shown
+    ]
+    return fates + [(a.shape.label, Outcome.ADDED) for a in image.annotations if a.shape_id not in linked]
+
+
+def count_outcomes(images: Iterable[ReviewedImage], iou: float) -> Outcomes:
+    """The outcomes of all images, counted; see `outcomes_of`."""
+    counts: dict[str, dict[str, int]] = {}
+    for label, outcome in _each(images, iou):
+        of_class = counts.setdefault(label, {})
+        of_class[outcome] = of_class.get(outcome, 0) + 1
+    by_class = {label: OutcomeCounts(**counts[label]) for label in sorted(counts)}
+    total = {outcome: sum(of_class.get(outcome, 0) for of_class in counts.values()) for outcome in Outcome}
+    return Outcomes(OutcomeCounts(**total), by_class)
+
+
+def _each(images: Iterable[ReviewedImage], iou: float) -> Iterator[tuple[str, Outcome]]:
+    for image in images:
+        yield from outcomes_of(image, iou)
+
+
+def _by_overlap(lost: list[Prediction], new: list[Annotation], iou: float) -> dict[str, Annotation]:
+    new = sorted(new, key=lambda annotation: (annotation.shape.points, annotation.shape_id))
+    shapes, others = [p.shape for p in lost], [a.shape for a in new]
+    overlaps = iou_matrix(boxes_of(shapes), boxes_of(others))
+    pairs = match_same_then_any_label(overlaps, same_label(shapes, others), iou)
+    return {lost[row].id: new[column] for row, column in pairs}
+
+
+def _same_geometry(a: Shape, b: Shape) -> bool:
+    turned = abs(a.rotation - b.rotation) % 360
+    near = all(abs(p - q) <= TOLERANCE for p, q in zip(a.points, b.points, strict=False))
+    return len(a.points) == len(b.points) and near and min(turned, 360 - turned) <= TOLERANCE

@@ -1,0 +1,130 @@
+"""Matching, against pycocotools (greedy), against all assignments (optimal), and by hand."""
+
+import contextlib
+import io
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from include.evaluation.matching import (
+    boxes_of,
+    iou_matrix,
+    match_by_score,
+    match_one_to_one,
+    match_same_then_any_label,
+    same_label,
+)
+from include.lifecycle.shapes import Shape, ShapeType
+from tests.include.evaluation.objects import box, shapes
+
+some_shapes = st.lists(shapes(), max_size=8)
+
+
+def xywh(shape: Shape) -> list[float]:
+    x1, y1, x2, y2 = shape.points
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def coco_pairs(found: list[Shape], truth: list[Shape], iou: float) -> set[tuple[int, int]]:
+    """The pairs (detection, ground truth) that pycocotools makes of one image and one class."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        ground = COCO()
+        ground.dataset = {
+            "info": {},
+            "images": [{"id": 1}],
+            "categories": [{"id": 1, "name": "word"}],
+            "annotations": [
+                {
+                    "id": n,
+                    "image_id": 1,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "bbox": xywh(s),
+                    "area": xywh(s)[2] * xywh(s)[3],
+                }
+                for n, s in enumerate(truth, start=1)
+            ],
+        }
+        ground.createIndex()
+        scored = [{"image_id": 1, "category_id": 1, "bbox": xywh(s), "score": 1 - n / 100} for n, s in enumerate(found)]
+        evaluation = COCOeval(ground, ground.loadRes(scored), "bbox")
+        evaluation.params.iouThrs = np.array([iou])
+        evaluation.evaluate()
+    matches = evaluation.evalImgs[0]["dtMatches"][0]
+    return {(row, int(match) - 1) for row, match in enumerate(matches) if match}
+
+
+@given(some_shapes, some_shapes)
+def test_iou_is_that_of_pycocotools(a: list[Shape], b: list[Shape]) -> None:
+    ours = iou_matrix(boxes_of(a), boxes_of(b))
+    assert ours.shape == (len(a), len(b))
+    if a and b:
+        theirs = mask.iou(np.array([xywh(s) for s in a]), np.array([xywh(s) for s in b]), [0] * len(b))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_iou_has_no_plus_one() -> None:
+    half = iou_matrix(boxes_of([box(0, 0, 1, 1)]), boxes_of([box(0, 0, 2, 1)]))
+    assert half[0, 0] == 0.5  # with PASCAL VOC's + 1 it would be 4 / 6
+
+
+def test_empty_boxes_overlap_nothing() -> None:
+    point = boxes_of([box(3, 3, 3, 3)])
+    assert iou_matrix(point, point)[0, 0] == 0
+
+
+def test_a_shape_that_is_no_rectangle_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a mask .* cannot be measured"):
+        boxes_of([Shape("word", ShapeType.MASK, (0, 1, 0, 0, 1, 1))])
+
+
+@given(
+    st.lists(shapes(["word"]), min_size=1, max_size=8),
+    st.lists(shapes(["word"]), min_size=1, max_size=8),
+    st.sampled_from([0.3, 0.5, 0.75, 1.0]),
+)
+def test_greedy_matching_is_that_of_pycocotools(found: list[Shape], truth: list[Shape], threshold: float) -> None:
+    pairs = match_by_score(iou_matrix(boxes_of(found), boxes_of(truth)), threshold)
+    assert set(pairs) == coco_pairs(found, truth, threshold)
+
+
+def test_greedy_matching_lets_the_surest_choose_first() -> None:
+    iou = np.array([[0.6, 0.5], [0.9, 0.1]])
+    assert match_by_score(iou, 0.5) == [(0, 0)]  # the second loses its only match
+    assert match_one_to_one(iou, 0.5) == [(0, 1), (1, 0)]
+
+
+@given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=4, max_size=4))
+def test_one_to_one_matching_has_the_greatest_total(tenths: list[list[int]]) -> None:
+    iou = np.array(tenths) / 10
+    counted = np.where(iou >= 0.5, iou, 0)
+    best = max(sum(counted[row, column] for row, column in enumerate(order)) for order in permutations(range(4)))
+    pairs = match_one_to_one(iou, 0.5)
+    assert sum(iou[pair] for pair in pairs) == pytest.approx(best)
+    assert all(iou[pair] >= 0.5 for pair in pairs)
+
+
+def test_the_same_label_goes_before_a_better_overlap() -> None:
+    iou = np.array([[0.6, 0.9]])
+    same = same_label([box(0, 0, 1, 1, "word")], [box(0, 0, 1, 1, "word"), box(0, 0, 1, 1, "number")])
+    assert same.tolist() == [[True, False]]
+    assert match_same_then_any_label(iou, same, 0.5) == [(0, 0)]
+
+
+def test_what_the_first_pass_leaves_may_match_another_label() -> None:
+    iou = np.array([[0.6, 0.9], [0.8, 0.7]])
+    same = np.array([[True, False], [False, False]])
+    assert match_same_then_any_label(iou, same, 0.5) == [(0, 0), (1, 1)]
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_nothing_matches_nothing(shape: tuple[int, int]) -> None:
+    nothing = np.zeros(shape)
+    assert match_by_score(nothing, 0.5) == []
+    assert match_same_then_any_label(nothing, nothing > 0, 0.5) == []
