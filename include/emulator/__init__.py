@@ -1,1 +1,1 @@
-"""A small CVAT server over real HTTP, for local runs and tests. Shares no code with the rest."""
+"""A small CVAT server over real HTTP, for local runs and tests. It shares no code with the rest of Labelcycle."""

@@ -1,0 +1,1 @@
+"""The emulator's addresses, a module a resource."""

@@ -1,0 +1,154 @@
+"""A task's data on its way in: uploads in every form that clients use, and links to a bucket."""
+
+import base64
+import binascii
+import re
+import sqlite3
+from collections import defaultdict
+from typing import Any
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from include.emulator import access, jobs, requests, uploads
+from include.emulator.answers import CvatJson, Refusal, forbidden, invalid
+from include.emulator.call import Somebody, UserCall
+from include.emulator.reading import DataRequest
+
+router = APIRouter()
+
+_MAX_FILES = 100_000
+_TUS = {
+    "tus-resumable": "1.0.0",
+    "tus-version": "1.0.0",
+    "tus-extension": "",
+    "tus-max-size": "26843545600",
+    "cache-control": "no-store",
+}
+
+
+@router.post("/api/tasks/{task_id}/data")
+@router.post("/api/tasks/{task_id}/data/")
+async def post_data(call: Somebody, task_id: int) -> Response:
+    kind = call.request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        return await run_in_threadpool(_post_json, call, task_id)
+    async with call.request.form(max_files=_MAX_FILES, max_fields=_MAX_FILES) as form:
+        return await run_in_threadpool(_post_form, call, task_id, form)
+
+
+def _post_json(call: UserCall, task_id: int) -> Response:
+    headers = call.request.headers
+    if "upload-length" in headers:
+        return _begin_resumable(call, task_id)
+    if "upload-start" in headers:
+        with call.state.write() as connection:
+            _open_task(call, connection, task_id)
+            uploads.ensure_data(connection, task_id, call.state.now())
+        return Response(status_code=202)
+    return _finish(call, task_id, call.json())
+
+
+def _post_form(call: UserCall, task_id: int, form: FormData) -> Response:
+    values, files = _sorted_out(form)
+    if "upload-multiple" not in call.request.headers:
+        DataRequest.of(values)  # before anything is stored
+    with call.state.read() as connection:
+        _open_task(call, connection, task_id)
+    uploads.keep(call.state, task_id, ((file.filename or "", file.file) for file in files))
+    if "upload-multiple" in call.request.headers:
+        return Response(status_code=200)
+    return _finish(call, task_id, values)
+
+
+def _sorted_out(form: FormData) -> tuple[dict[str, Any], list[UploadFile]]:
+    """A form's plain values, with `name[i]` gathered into lists, and its files."""
+    values: dict[str, Any] = {}
+    lists: defaultdict[str, list[str]] = defaultdict(list)
+    files = []
+    for name, value in form.multi_items():
+        listed = re.fullmatch(r"(\w+)\[\d*\]", name)
+        if isinstance(value, UploadFile):
+            files.append(value)
+        elif listed:
+            lists[listed[1]].append(value)
+        else:
+            values[name] = value
+    return values | lists, files
+
+
+def _open_task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> None:
+    """Raises a refusal unless the caller may give this task data, and it has none and awaits none."""
+    access.task(connection, call.user, task_id)
+    data = connection.execute("SELECT size FROM data WHERE task_id = ?", (task_id,)).fetchone()
+    if (data is not None and data["size"] > 0) or requests.is_pending(connection, task_id):
+        raise invalid(["Adding more data is not supported"])
+
+
+def _finish(call: UserCall, task_id: int, body: dict[str, Any]) -> Response:
+    """Queues the reading of what was sent, or of what is linked."""
+    wanted = DataRequest.of(body)
+    with call.state.write() as connection:
+        _open_task(call, connection, task_id)
+        now = call.state.now()
+        uploads.ensure_data(connection, task_id, now)
+        storage_id = wanted.cloud_storage_id
+        if storage_id is not None:
+            _check_storage(call, connection, storage_id)
+        connection.execute(
+            "UPDATE data SET cloud_storage_id = ?, storage = ? WHERE task_id = ?",
+            (storage_id, "local" if storage_id is None else "cloud_storage", task_id),
+        )
+        jobs.touch_task(connection, task_id, now)
+        request_id = requests.enqueue(connection, call.user, task_id, wanted.dump(), now)
+    call.request.app.state.worker.wake()
+    return CvatJson({"rq_id": request_id}, 202)
+
+
+def _check_storage(call: UserCall, connection: sqlite3.Connection, storage_id: int) -> None:
+    row = connection.execute("SELECT owner_id FROM cloud_storages WHERE id = ?", (storage_id,)).fetchone()
+    if row is None:
+        raise invalid(["CloudStorage matching query does not exist."])
+    if not call.user.is_admin and row["owner_id"] != call.user.id:
+        raise forbidden()
+
+
+def _begin_resumable(call: UserCall, task_id: int) -> Response:
+    headers = call.request.headers
+    try:
+        pairs = (pair.split(" ", 1) for pair in headers.get("upload-metadata", "").split(","))
+        metadata = {key: base64.b64decode(value).decode() for key, value in pairs}
+        name, length = uploads.base_name(metadata["filename"]), int(headers["upload-length"])
+    except (ValueError, KeyError, binascii.Error) as error:
+        raise Refusal(400, "") from error
+    with call.state.write() as connection:
+        _open_task(call, connection, task_id)
+        uploads.ensure_data(connection, task_id, call.state.now())
+    file_id = uploads.ResumableUpload.begin(call.state, task_id, call.user.id, name, length)
+    location = call.url(f"api/tasks/{task_id}/data/{file_id}")
+    return Response(status_code=201, headers={**_TUS, "location": location, "upload-filename": name})
+
+
+@router.head("/api/tasks/{task_id}/data/{file_id}")
+def resumable_offset(call: Somebody, task_id: int, file_id: str) -> Response:
+    upload = _resumable(call, task_id, file_id)
+    about = {"upload-offset": str(upload.offset), "upload-length": str(upload.length)}
+    return Response(status_code=200, headers={**_TUS, **about})
+
+
+@router.patch("/api/tasks/{task_id}/data/{file_id}")
+def resumable_append(call: Somebody, task_id: int, file_id: str) -> Response:
+    sent = call.request.headers.get("upload-offset", "")
+    if not sent.isdigit():
+        raise Refusal(400, "")
+    offset = _resumable(call, task_id, file_id).append(int(sent), call.raw)
+    return Response(status_code=204, headers={**_TUS, "upload-offset": str(offset)})
+
+
+def _resumable(call: UserCall, task_id: int, file_id: str) -> uploads.ResumableUpload:
+    with call.state.read() as connection:
+        _open_task(call, connection, task_id)
+    if not re.fullmatch(rf"{call.user.id}_[0-9a-f-]{{36}}", file_id):
+        raise Refusal(404, {"detail": "Not found."})
+    return uploads.ResumableUpload(call.state, task_id, file_id)

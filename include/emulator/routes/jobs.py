@@ -1,0 +1,139 @@
+"""Jobs: found, assigned, moved through stages and states."""
+
+import sqlite3
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from include.emulator import access, fields
+from include.emulator.answers import CvatJson, forbidden, invalid
+from include.emulator.call import Somebody, UserCall, brief_user
+from include.emulator.jobs import STAGES, STATES, STATUS, touch
+from include.emulator.listing import Listing
+
+router = APIRouter()
+
+_JOBS = Listing(
+    source=access.JOBS,
+    key="jobs.id",
+    columns={
+        "id": "jobs.id",
+        "task_id": "jobs.task_id",
+        "task_name": "tasks.name",
+        "project_id": "tasks.project_id",
+        "project_name": "projects.name",
+        "assignee": "(SELECT username FROM users WHERE users.id = jobs.assignee_id)",
+        "stage": "jobs.stage",
+        "state": "jobs.state",
+        "status": STATUS,
+        "type": "'annotation'",
+        "dimension": "'2d'",
+        "created_date": "jobs.created_date",
+        "updated_date": "jobs.updated_date",
+    },
+    parameters={
+        "task_id": int,
+        "task_name": str,
+        "project_id": int,
+        "project_name": str,
+        "assignee": str,
+        "stage": STAGES,
+        "state": STATES,
+        "type": ("annotation", "ground_truth", "consensus_replica"),
+        "dimension": ("2d", "3d"),
+    },
+    searched=("task_name", "project_name", "assignee", "state", "stage"),
+)
+
+
+@router.get("/api/jobs")
+def list_jobs(call: Somebody) -> Response:
+    visible = access.visible_jobs(call.user)
+    with call.state.read() as connection:
+        return CvatJson(_JOBS.answer(call, connection, visible, lambda row: _job(call, connection, row["id"])))
+
+
+@router.get("/api/jobs/{job_id}")
+def get_job(call: Somebody, job_id: int) -> Response:
+    with call.state.read() as connection:
+        access.job(connection, call.user, job_id)
+        return CvatJson(_job(call, connection, job_id))
+
+
+@router.patch("/api/jobs/{job_id}")
+def patch_job(call: Somebody, job_id: int) -> Response:
+    body = call.json()
+    with call.state.write() as connection:
+        row = access.job(connection, call.user, job_id)
+        _check_change(call, connection, row, body)
+        stage = fields.choice(body, "stage", STAGES, row["stage"])
+        kept = "new" if stage != row["stage"] else row["state"]
+        state = fields.choice(body, "state", STATES, kept)
+        connection.execute("UPDATE jobs SET stage = ?, state = ? WHERE id = ?", (stage, state, job_id))
+        if "assignee" in body:
+            connection.execute(
+                "UPDATE jobs SET assignee_id = ?, assignee_updated_date = ? WHERE id = ?",
+                (fields.user_id(connection, body["assignee"]), call.state.now(), job_id),
+            )
+        touch(connection, [job_id], call.state.now())
+        return CvatJson(_job(call, connection, job_id))
+
+
+def _check_change(call: UserCall, connection: sqlite3.Connection, row: sqlite3.Row, body: dict[str, Any]) -> None:
+    """Raises 403 for a field that nobody can set here, and for one that only the task's staff can."""
+    if set(body) - {"stage", "state", "assignee"}:
+        raise forbidden("Attempted to update an unknown field")
+    if {"stage", "assignee"} & set(body) and not access.is_task_staff(connection, call.user, row["task_id"]):
+        raise forbidden()
+
+
+@router.delete("/api/jobs/{job_id}")
+def delete_job(call: Somebody, job_id: int) -> Response:
+    with call.state.read() as connection:
+        access.job(connection, call.user, job_id)
+    raise invalid(["Only ground truth jobs can be removed"])
+
+
+def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
+    row = connection.execute(
+        f"SELECT jobs.*, {STATUS} AS status, tasks.name AS task_name, tasks.project_id,"
+        " projects.name AS project_name, projects.bug_tracker, data.chunk_size"
+        f" FROM {access.JOBS} JOIN data ON data.task_id = tasks.id WHERE jobs.id = ?",
+        (job_id,),
+    ).fetchone()
+    staff = access.is_task_staff(connection, call.user, row["task_id"])
+    return {
+        "url": call.url(f"api/jobs/{job_id}"),
+        "id": job_id,
+        "task_id": row["task_id"],
+        "task_name": row["task_name"] if staff else None,
+        "project_id": row["project_id"],
+        "project_name": row["project_name"] if staff else None,
+        "assignee": brief_user(call, connection, row["assignee_id"]),
+        "guide_id": None,
+        "dimension": "2d",
+        "mode": "annotation",
+        "media_type": "image",
+        "bug_tracker": row["bug_tracker"],
+        "status": row["status"],
+        "stage": row["stage"],
+        "state": row["state"],
+        "frame_count": row["stop_frame"] - row["start_frame"] + 1,
+        "start_frame": row["start_frame"],
+        "stop_frame": row["stop_frame"],
+        "data_chunk_size": row["chunk_size"],
+        "data_compressed_chunk_type": "imageset",
+        "data_original_chunk_type": "imageset",
+        "created_date": row["created_date"],
+        "updated_date": row["updated_date"],
+        "issues": {"url": call.url(f"api/issues?job_id={job_id}"), "count": 0},
+        "labels": {"url": call.url(f"api/labels?job_id={job_id}")},
+        "type": "annotation",
+        "organization": None,
+        "target_storage": None,
+        "source_storage": None,
+        "assignee_updated_date": row["assignee_updated_date"],
+        "parent_job_id": None,
+        "replicas_count": 0,
+        "consensus_replicas": 0,
+    }
