@@ -1,0 +1,86 @@
+"""Checks: whether the files of a release hold together, before it gets a tag."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from include.datasets.coco import CocoAnnotation, CocoDocument, CocoImage, read_coco
+from include.datasets.contents import ReleaseContents, from_json
+from include.datasets.release import CONTENTS, ManifestRow, coco_path, read_manifest
+
+EDGE = 0.05  # pixels by which a box may reach over an image's edge: what rounding does
+
+
+def check_release(folder: Path) -> list[str]:
+    """What is wrong with the release in a folder, a sentence each; none where all is well.
+
+    Looked at: that the files can be read; that labels, and counts by split and class, are those of
+    `dataset.json`; that ids are unique and refer to something; that boxes have a size and are inside their
+    image (of a rotated one, the centre); that images and manifest name each other with the same size and
+    split.
+    """
+    try:
+        contents = from_json((folder / CONTENTS).read_text(encoding="utf-8"))
+        manifest = read_manifest(folder)
+        splits = {split: read_coco(coco_path(folder, split).read_text("utf-8")) for split in contents.images}
+    except (OSError, ValueError) as error:
+        return [f"The release cannot be read: {error}"]
+    problems = list(_manifest_problems(manifest, splits))
+    for split, document in splits.items():
+        problems += [f"{split}: {problem}" for problem in _split_problems(split, document, contents)]
+    return problems
+
+
+def _manifest_problems(manifest: Sequence[ManifestRow], splits: Mapping[str, CocoDocument]) -> Iterator[str]:
+    rows = {row.uri: row for row in manifest}
+    yield from (f"The manifest names {uri} {n} times." for uri, n in Counter(r.uri for r in manifest).items() if n > 1)
+    annotated = Counter(image.coco_url for document in splits.values() for image in document.images)
+    yield from (f"{uri} is in {n} places of the annotations." for uri, n in annotated.items() if n > 1)
+    yield from (
+        f"{uri} is in the manifest, but not in the annotations." for uri in sorted(rows.keys() - annotated.keys())
+    )
+    for split, document in splits.items():
+        for image in document.images:
+            row = rows.get(image.coco_url)
+            if row is None:
+                yield f"{image.coco_url} is in the annotations, but not in the manifest."
+            elif (row.width, row.height, row.split) != (image.width, image.height, split):
+                yield f"{image.coco_url} has another size or split in the manifest than in the annotations."
+
+
+def _split_problems(split: str, document: CocoDocument, contents: ReleaseContents) -> Iterator[str]:
+    categories = {category.id: category.name for category in document.categories}
+    if list(categories.items()) != list(enumerate(contents.labels, start=1)):
+        yield f"its categories are {categories}, not the labels {contents.labels} in order."
+    if len(document.images) != contents.images[split]:
+        yield f"it has {len(document.images)} images, not {contents.images[split]}."
+    counts = Counter(categories.get(annotation.category_id) for annotation in document.annotations)
+    for label, count in contents.annotations[split].items():
+        if counts[label] != count:
+            yield f"it has {counts[label]} annotations of {label!r}, not {count}."
+    yield from _twice("image", [image.id for image in document.images])
+    yield from _twice("annotation", [annotation.id for annotation in document.annotations])
+    images = {image.id: image for image in document.images}
+    for annotation in document.annotations:
+        if annotation.category_id not in categories:
+            yield f"annotation {annotation.id} is of category {annotation.category_id}, which there is not."
+        if annotation.image_id not in images:
+            yield f"annotation {annotation.id} is of image {annotation.image_id}, which there is not."
+        else:
+            yield from _box_problems(annotation, images[annotation.image_id])
+
+
+def _twice(kind: str, ids: Sequence[int]) -> Iterator[str]:
+    yield from (f"{kind} id {number} is there {count} times." for number, count in Counter(ids).items() if count > 1)
+
+
+def _box_problems(annotation: CocoAnnotation, image: CocoImage) -> Iterator[str]:
+    x, y, width, height = annotation.bbox
+    where = f"annotation {annotation.id} ({image.file_name}, {image.width}x{image.height}): box {annotation.bbox}"
+    if not (width > 0 and height > 0):
+        yield f"{where} has no size."
+    if annotation.attributes.get("rotation"):
+        x, y, width, height = x + width / 2, y + height / 2, 0, 0
+    inside_x = x >= -EDGE and x + width <= image.width + EDGE
+    if not (inside_x and y >= -EDGE and y + height <= image.height + EDGE):
+        yield f"{where} is not inside the image."

@@ -1,0 +1,179 @@
+"""Contents: what a release is made from, in canonical form, and what tells one release from another."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from pydantic import TypeAdapter
+
+from include.datasets.splits import check_shares, split_of
+from include.lifecycle.boxes import corners_of
+from include.lifecycle.images import Image, split_uri
+from include.lifecycle.reviews import Acceptance, Annotation
+from include.lifecycle.shapes import Shape
+
+Row = tuple[str, str, tuple[float, ...], float, bool, tuple[tuple[str, str], ...]]
+
+ATTRIBUTES = ("occluded", "rotation")  # that every released object has, named as in CVAT's COCO export
+DECIMALS = 2  # of a pixel or degree: what CVAT's interface and exports keep
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """What a project says of its releases: its name, the shares of the splits by name, and the seed of their
+    draw.
+
+    Raises ValueError where the shares do not add up to 1 or a split cannot name a file.
+    """
+
+    name: str
+    splits: Mapping[str, float]
+    seed: str
+
+    def __post_init__(self) -> None:
+        check_shares(self.splits)
+        for split in self.splits:
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", split):
+                raise ValueError(f"split {split!r} names a file: use letters, digits, _ and - only")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedImage:
+    """An image and its annotations in the revision that a release pins, and how that revision was
+    accepted."""
+
+    image: Image
+    accepted: Acceptance
+    revision_id: str
+    annotations: tuple[Annotation, ...]
+
+    @property
+    def key(self) -> str:
+        """The key of the image in its bucket: its file name in the release."""
+        return split_uri(self.image.uri)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseContents:
+    """What a release holds. The digest stands for all of it, the images' digest for which images these are;
+    counts are of images by split, and of annotations by split and class, zeros left in. Kept as
+    `dataset.json`."""
+
+    digest: str
+    images_digest: str
+    labels: tuple[str, ...]
+    settings: ReleaseSettings
+    images: Mapping[str, int]
+    annotations: Mapping[str, Mapping[str, int]]
+
+
+_JSON: TypeAdapter[ReleaseContents] = TypeAdapter(ReleaseContents)
+
+
+def to_json(contents: ReleaseContents) -> str:
+    """The contents as JSON, the same text for the same contents; `from_json` reads it."""
+    return json.dumps(_JSON.dump_python(contents, mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> ReleaseContents:
+    """The contents that `to_json` wrote. Raises ValueError (pydantic's, naming the field) where there are
+    none."""
+    return _JSON.validate_json(text)
+
+
+def contents_of(images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings) -> ReleaseContents:
+    """What a release of these images would hold, with labels in the project's order; nothing is written.
+
+    Raises ValueError where two images share a key, or an annotation is of another image, has an unknown
+    label or an attribute called `occluded` or `rotation`, or is no rectangle.
+    """
+    _check_images(images, labels)
+    image_counts = Counter(split_in(settings, released) for released in images)
+    class_counts = Counter(
+        (split_in(settings, released), annotation.shape.label)
+        for released in images
+        for annotation in released.annotations
+    )
+    splits = sorted(settings.splits)
+    return ReleaseContents(
+        digest=release_digest(images, labels, settings),
+        images_digest=_digest(sorted(_identity(released) for released in images)),
+        labels=tuple(labels),
+        settings=settings,
+        images={split: image_counts[split] for split in splits},
+        annotations={split: {label: class_counts[split, label] for label in labels} for split in splits},
+    )
+
+
+def release_digest(images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings) -> str:
+    """SHA-256 over what decides whether a release is a new one, whatever the order of images and
+    annotations: each image (uri, etag, size), how it was accepted and its canonical shapes; the labels in
+    order; the settings. Shape ids, sources and revision ids do not count."""
+    ordered = sorted(images, key=lambda released: released.image.uri)
+    rows = [[_identity(released), released.accepted, *map(_row, canonical_shapes(released))] for released in ordered]
+    return _digest([rows, list(labels), asdict(settings)])
+
+
+def canonical_shapes(released: ReleasedImage) -> list[Shape]:
+    """The shapes of an image, sorted by label and then by all else, with points and rotation (in 0..360)
+    rounded to two decimals. Equal canonical shapes make equal files."""
+    return sorted((_canonical(annotation.shape) for annotation in released.annotations), key=_row)
+
+
+def rounded(number: float) -> float:
+    """A number to two decimals, without a negative zero."""
+    return round(number, DECIMALS) + 0.0
+
+
+def split_in(settings: ReleaseSettings, released: ReleasedImage) -> str:
+    """The split of an image, drawn by its etag."""
+    return split_of(released.image.etag, settings.splits, settings.seed)
+
+
+def _check_images(images: Sequence[ReleasedImage], labels: Sequence[str]) -> None:
+    """Raise ValueError where images and labels make no dataset; see `contents_of`."""
+    keys = Counter(released.key for released in images)
+    if twice := sorted(key for key, count in keys.items() if count > 1):
+        raise ValueError(f"two images of one key cannot be in one release: {', '.join(twice)}")
+    known = set(labels)
+    for released in images:
+        for annotation in released.annotations:
+            _check_annotation(released, annotation, known)
+
+
+def _check_annotation(released: ReleasedImage, annotation: Annotation, labels: set[str]) -> None:
+    shape, where = annotation.shape, f"image {released.key}, shape {annotation.shape_id}"
+    if annotation.image_id != released.image.id:
+        raise ValueError(f"{where}: it is of image {annotation.image_id}, not {released.image.id}")
+    if shape.label not in labels:
+        raise ValueError(f"{where}: label {shape.label!r} is none of the project's: {', '.join(sorted(labels))}")
+    if taken := sorted(set(ATTRIBUTES) & {name for name, _ in shape.attributes}):
+        raise ValueError(f"{where}: its attribute {taken[0]!r} has a name that releases need; call it otherwise")
+    try:
+        corners_of(shape)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _canonical(shape: Shape) -> Shape:
+    return replace(
+        shape,
+        points=tuple(map(rounded, shape.points)),
+        rotation=rounded(shape.rotation % 360) % 360,
+        attributes=tuple(sorted(shape.attributes)),
+    )
+
+
+def _row(shape: Shape) -> Row:
+    return (shape.label, shape.type, shape.points, shape.rotation, shape.occluded, shape.attributes)
+
+
+def _identity(released: ReleasedImage) -> list[str | int]:
+    return [released.image.uri, released.image.etag, released.image.size]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
