@@ -42,7 +42,7 @@ class Reviewed:
 def register(url: str, account: Account) -> int:
     """Make the account at the CVAT server, unless it is there, and answer its user id.
 
-    Raises PermissionError if CVAT refuses it: the name is taken by somebody with another password, or is too short.
+    Raises PermissionError if CVAT refuses it: the name is taken by somebody with another password.
     """
     with Client(url, check_server_version=False) as client:
         if not _log_in(client, account):

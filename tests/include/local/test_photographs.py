@@ -96,12 +96,12 @@ def test_truth_survives_its_file(first: Day, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def read(first: Day) -> list[tuple[Photograph, list[tuple[str, Box, float]]]]:
-    """What the demo's detector reads on twelve photographs: text, box, score."""
+    """What the demo's detector reads on nine photographs: text, box, score."""
     from rapidocr import RapidOCR
 
     engine = RapidOCR()
     found = []
-    for photograph in first.photographs[:12]:
+    for photograph in first.photographs[:9]:
         result = engine(np.asarray(_oriented(photograph).convert("RGB"))[:, :, ::-1])
         found.append((photograph, list(_texts(result)) if result.boxes is not None else []))
     return found
@@ -126,7 +126,7 @@ def test_the_detector_finds_the_clear_texts_where_the_truth_says(
 ) -> None:
     """Photograph 3 is stored turned: its truth fits only if it is in the oriented image's pixels."""
     by_name = {photograph.name: (photograph, texts) for photograph, texts in read}
-    for name in ("street-001.jpg", "street-003.jpg", "street-011.jpg"):
+    for name in ("street-001.jpg", "street-003.jpg", "street-006.jpg", "street-008.png"):
         photograph, texts = by_name[name]
         for one in photograph.objects:
             assert max(_iou(one.box, box) for text, box, _ in texts if text == one.text) > 0.5
@@ -139,4 +139,4 @@ def test_the_detector_errs_on_some_and_is_sure_of_some(
     right = sum(any(text == one.text and _iou(one.box, box) >= 0.5 for text, box, _ in texts) for one, texts in objects)
     sure = sum(all(score >= 0.95 for *_, score in texts) for _, texts in read)
     assert 0.5 <= right / len(objects) <= 0.95
-    assert 4 <= sure <= 9
+    assert 4 <= sure <= 7
