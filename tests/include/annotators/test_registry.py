@@ -1,0 +1,63 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.annotators.registry import Annotator, UnknownAnnotator, load
+
+OWN = '''
+import cvat_sdk.auto_annotation as cvataa
+
+class Corners:
+    """A box of a given side in the upper left corner."""
+
+    version = "2"
+    spec = cvataa.DetectionFunctionSpec(labels=[cvataa.label_spec("corner", 0)])
+
+    def __init__(self, side=8):
+        if side < 1:
+            raise ValueError("the side must be at least 1")
+        self.side = side
+
+    def detect(self, context, image):
+        return [cvataa.rectangle(0, [0, 0, self.side, self.side], score=0.5)]
+
+class Versionless:
+    spec = None
+    def detect(self, context, image):
+        return []
+'''
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "own_annotators.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_annotators", raising=False)
+    return "own_annotators"
+
+
+def test_a_users_own_annotator_takes_its_settings(own_module: str) -> None:
+    annotator = load(f"{own_module}:Corners", {"side": 5})
+    assert isinstance(annotator, Annotator)
+    assert annotator.id == "own_annotators:Corners@2"
+    (box,) = annotator.function.detect(None, None)
+    assert box.points == [0, 0, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "what"),
+    [
+        ("yolo", {}, "there is no annotator 'yolo': known are rapidocr_text; your own is named module:attribute"),
+        ("no_such_module:Corners", {}, "cannot be imported: No module named 'no_such_module'"),
+        ("own_annotators:Edges", {}, "cannot be imported: .*has no attribute 'Edges'"),
+        ("own_annotators:Corners", {"size": 5}, "does not take the settings {'size': 5}: .*unexpected keyword"),
+        ("own_annotators:Corners", {"side": 0}, "the side must be at least 1"),
+        ("own_annotators:Versionless", {}, "makes no detection function: it lacks version"),
+        ("rapidocr_text", {"min_score": 2}, "min_score\n.*less than or equal to 1"),
+        ("rapidocr_text", {"minimum": 0.5}, "minimum\n.*Extra inputs are not permitted"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told(own_module: str, name: str, settings: dict[str, object], what: str) -> None:
+    with pytest.raises(UnknownAnnotator, match=what):
+        load(name, settings)
