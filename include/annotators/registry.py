@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cvat_sdk.auto_annotation import DetectionFunction
 
 # The modules are imported when they are asked for: a model's library takes seconds.
-_KNOWN = {"rapidocr_text": "include.annotators.rapidocr_text:RapidOcrText"}
+_KNOWN = {"rapidocr": "include.annotators.rapidocr_text:RapidOcrText"}
 
 
 class VersionedFunction(DetectionFunction, Protocol):  # type: ignore[misc]  # cvat-sdk has no types

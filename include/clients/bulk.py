@@ -1,4 +1,4 @@
-"""Bulk records in S3: immutable Parquet files, named by their content."""
+"""Bulk records in S3: immutable files (Parquet tables, JSON documents), named by their content."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ class Damaged(StorageError):
 
 
 class BulkStore:
-    """Tables at `<prefix>/<kind>/<SHA-256 of the file>.parquet`. What is there never changes.
+    """Files at `<prefix>/<kind>/<SHA-256 of the file>.<suffix>`. What is there never changes.
 
     Methods raise StorageErrors; see ImageBucket.
     """
@@ -33,23 +33,36 @@ class BulkStore:
 
         The same table gives the same bytes and so the same URI, as long as pyarrow stays the same.
         """
-        data = _parquet(table)
-        uri = f"{self._prefix}/{kind}/{hashlib.sha256(data).hexdigest()}.parquet"
-        if not self._exists(uri):
-            bucket, key = split_uri(uri)
-            with storage_errors(uri):
-                self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType="application/vnd.apache.parquet")
-        return uri
+        return self._put(kind, _parquet(table), "parquet", "application/vnd.apache.parquet")
 
     def read(self, uri: str) -> pa.Table:
         """The table that `write` put. Raises ObjectMissing, or Damaged where the digest is not that of the name."""
+        return pq.read_table(pa.BufferReader(self._get(uri)))
+
+    def write_text(self, kind: str, text: str) -> str:
+        """The URI of a JSON document, kept in the same way."""
+        return self._put(kind, text.encode(), "json", "application/json")
+
+    def read_text(self, uri: str) -> str:
+        """The document that `write_text` put; raises as `read` does."""
+        return self._get(uri).decode()
+
+    def _put(self, kind: str, data: bytes, suffix: str, content_type: str) -> str:
+        uri = f"{self._prefix}/{kind}/{hashlib.sha256(data).hexdigest()}.{suffix}"
+        if not self._exists(uri):
+            bucket, key = split_uri(uri)
+            with storage_errors(uri):
+                self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
+        return uri
+
+    def _get(self, uri: str) -> bytes:
         bucket, key = split_uri(uri)
         with storage_errors(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as body:
             data = body.read()
         digest = hashlib.sha256(data).hexdigest()
-        if uri.rpartition("/")[2] != f"{digest}.parquet":
+        if uri.rpartition("/")[2].partition(".")[0] != digest:
             raise Damaged(uri, f"the SHA-256 of its {len(data)} bytes is {digest}")
-        return pq.read_table(pa.BufferReader(data))
+        return data
 
     def _exists(self, uri: str) -> bool:
         bucket, key = split_uri(uri)

@@ -148,6 +148,10 @@ class CvatClient:
 
     # Jobs
 
+    def job(self, job_id: int) -> CvatJob:
+        """A job by id."""
+        return self._wire.get(f"/api/jobs/{job_id}", CvatJob)
+
     def jobs(self, **filters: str | int) -> Iterator[CvatJob]:
         """Annotation jobs by CVAT's filters (task_id, project_id, stage, state), oldest first."""
         query = {name: str(value) for name, value in filters.items()}

@@ -13,6 +13,8 @@ from include.lifecycle.images import Header, Image, ImageState, Reason, StoredOb
 
 _CHUNK = 500  # SQLite takes 32,766 variables a statement at the most; this stays far below with any row
 
+_LAST = "\U0010ffff"  # sorts after every URI
+
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
@@ -55,7 +57,7 @@ class ImageTable:
         query = (
             select(images.c.uri, images.c.etag, images.c.id)
             .where(images.c.project == project, images.c.current, images.c.uri >= prefix)
-            .where(images.c.uri < prefix + "\U0010ffff")  # the last character; LIKE would ignore case on SQLite
+            .where(images.c.uri < prefix + _LAST)  # LIKE would ignore case on SQLite
             .order_by(images.c.uri)
         )
         with self._engine.connect() as connection:
@@ -79,15 +81,20 @@ class ImageTable:
     def add(self, project: str, discovered: Sequence[Discovered], replaced: Sequence[str], now: datetime) -> None:
         """Write a shard of a discovery, whole or not at all: new images, and the ids of those they replace.
 
-        A content that comes back to its place (an object changed, then restored) becomes current again.
+        A content that comes back to its place (an object changed or deleted, then restored) becomes current again.
         """
         with self._engine.begin() as connection:
-            _set_aside(connection, project, replaced)
+            _set_aside(connection, project, replaced, Reason.REPLACED)
             rows = {row["id"]: row for row in (_row(project, item, now) for item in discovered)}
             back = _existing(connection, project, list(rows))
             _restore(connection, project, back)
             if new := [row for id_, row in rows.items() if id_ not in back]:
                 connection.execute(insert(images), new)
+
+    def lose(self, project: str, image_ids: Sequence[str]) -> None:
+        """Set images aside whose objects are gone: they are in no plan and in no release until they come back."""
+        with self._engine.begin() as connection:
+            _set_aside(connection, project, image_ids, Reason.MISSING)
 
     def quarantine(self, project: str, image_id: str, reason: Reason, detail: str) -> None:
         """Set a waiting image aside; one that is in a batch stays there."""
@@ -100,14 +107,17 @@ class ImageTable:
             )
             connection.execute(update(images).where(*waiting).values(values))
 
-    def unpredicted(self, project: str, annotator: str, after: str, limit: int) -> list[Image]:
-        """Waiting images without this annotator's predictions whose URIs come after `after`, in order."""
+    def unpredicted(
+        self, project: str, annotator: str, after: str, limit: int | None, last: str = _LAST
+    ) -> list[Image]:
+        """Waiting images without this annotator's predictions, in order: URIs after `after`, up to `last`."""
         query = (
             select(images)
             .where(
                 images.c.project == project,
                 images.c.state == ImageState.WAITING,
                 images.c.uri > after,
+                images.c.uri <= last,
                 ~select(predictions.c.image_id)
                 .where(
                     predictions.c.project == project,
@@ -240,20 +250,20 @@ def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[s
     return found
 
 
-def _set_aside(connection: Connection, project: str, ids: Sequence[str]) -> None:
+def _set_aside(connection: Connection, project: str, ids: Sequence[str], reason: Reason) -> None:
     for chunk in _chunks(ids):
         these = (images.c.project == project, images.c.id.in_(chunk))
-        connection.execute(update(images).where(*these).values(current=False, reason=Reason.REPLACED))
+        connection.execute(update(images).where(*these).values(current=False, reason=reason))
         waiting = images.c.state == ImageState.WAITING
         connection.execute(update(images).where(*these, waiting).values(state=ImageState.QUARANTINED))
 
 
 def _restore(connection: Connection, project: str, ids: Iterable[str]) -> None:
     for chunk in _chunks(sorted(ids)):
-        replaced = (images.c.project == project, images.c.id.in_(chunk), images.c.reason == Reason.REPLACED)
-        quarantined = images.c.state == ImageState.QUARANTINED
-        connection.execute(update(images).where(*replaced, quarantined).values(state=ImageState.WAITING))
-        connection.execute(update(images).where(*replaced).values(current=True, reason=None))
+        gone = (images.c.project == project, images.c.id.in_(chunk), ~images.c.current)
+        waited = images.c.state == ImageState.QUARANTINED
+        connection.execute(update(images).where(*gone, waited).values(state=ImageState.WAITING))
+        connection.execute(update(images).where(*gone).values(current=True, reason=None))
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

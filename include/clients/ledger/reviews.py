@@ -30,6 +30,7 @@ class EvaluationRecord:
     annotator: str
     uri: str
     mlflow_run_id: str | None
+    created_at: datetime
 
 
 class ReviewTable:
@@ -102,7 +103,9 @@ class ReviewTable:
     def _first(self, query: object) -> EvaluationRecord | None:
         with self._engine.connect() as connection:
             row = connection.execute(query).first()  # type: ignore[call-overload]
-        return None if row is None else EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id)
+        return (
+            None if row is None else EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
+        )
 
 
 def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:

@@ -23,7 +23,7 @@ SIDE = {"short_side": 240}  # the test's pictures are small, and their letters l
 
 @pytest.fixture(scope="module")
 def annotator() -> Annotator:
-    return load("rapidocr_text", SIDE)
+    return load("rapidocr", SIDE)
 
 
 class Context(cvataa.DetectionFunctionContext):  # type: ignore[misc]

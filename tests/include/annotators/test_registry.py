@@ -48,14 +48,14 @@ def test_a_users_own_annotator_takes_its_settings(own_module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "what"),
     [
-        ("yolo", {}, "there is no annotator 'yolo': known are rapidocr_text; your own is named module:attribute"),
+        ("yolo", {}, "there is no annotator 'yolo': known are rapidocr; your own is named module:attribute"),
         ("no_such_module:Corners", {}, "cannot be imported: No module named 'no_such_module'"),
         ("own_annotators:Edges", {}, "cannot be imported: .*has no attribute 'Edges'"),
         ("own_annotators:Corners", {"size": 5}, "does not take the settings {'size': 5}: .*unexpected keyword"),
         ("own_annotators:Corners", {"side": 0}, "the side must be at least 1"),
         ("own_annotators:Versionless", {}, "makes no detection function: it lacks version"),
-        ("rapidocr_text", {"min_score": 2}, "min_score\n.*less than or equal to 1"),
-        ("rapidocr_text", {"minimum": 0.5}, "minimum\n.*Extra inputs are not permitted"),
+        ("rapidocr", {"min_score": 2}, "min_score\n.*less than or equal to 1"),
+        ("rapidocr", {"minimum": 0.5}, "minimum\n.*Extra inputs are not permitted"),
     ],
 )
 def test_what_cannot_be_loaded_is_told(own_module: str, name: str, settings: dict[str, object], what: str) -> None:

@@ -1,0 +1,180 @@
+"""Attach: CVAT links the batch's images in the bucket, in order; what it answers is settled when it is done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnknownOutcomeError
+from include.clients.images import ImageBucket
+from include.clients.ledger import Ledger
+from include.clients.ledger.batches import Batch
+from include.lifecycle.batches import Stage
+from include.lifecycle.images import Image, split_uri
+from include.projects.model import Project
+from include.steps.batches import each_batch, log, look_until_known, set_aside, words
+
+_ATTEMPTS = 2  # a bucket may fail CVAT once; a batch that fails it twice is looked at by a person
+
+
+class Answer(StrEnum):
+    """How a wait for a request ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    EXPIRED = "expired"  # CVAT forgets a finished request after 500 s: the task tells
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a wait, with CVAT's words where there are any."""
+
+    answer: Answer
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that CVAT is working on, for a batch, until a deadline."""
+
+    batch_id: str
+    request_id: str
+    deadline: datetime
+
+
+def attach_data(
+    project: Project,
+    batch_ids: Sequence[str],
+    cvat: CvatClient,
+    bucket: ImageBucket,
+    access: BucketAccess,
+    ledger: Ledger,
+) -> int:
+    """Ask CVAT to link every created batch's images, and say for how many. No image passes through here."""
+    storage_id = cvat.find_or_create_storage(project.name, access)
+
+    def work(batch: Batch) -> None:
+        images = ledger.images.of_batch(batch.id)
+        request_id = _find_or_submit(project, batch, images, storage_id, cvat, bucket, ledger)
+        deadline = datetime.now(UTC) + project.cvat.request_timeout
+        ledger.batches.advance(batch.id, Stage.SUBMITTED, request_id=request_id, deadline=deadline)
+        log.info("%s: %d images asked for as request %s, until %s", words(batch), len(images), request_id, deadline)
+
+    return each_batch(batch_ids, Stage.CREATED, ledger, work)
+
+
+def pending(batch_ids: Sequence[str], ledger: Ledger) -> list[Pending]:
+    """The requests that these batches wait for."""
+    return [
+        Pending(batch.id, batch.request_id, batch.deadline)
+        for batch in ledger.batches.get(batch_ids)
+        if batch.stage is Stage.SUBMITTED and batch.request_id and batch.deadline
+    ]
+
+
+def look(waiting: Sequence[Pending], cvat: CvatClient) -> dict[str, Outcome]:
+    """The outcomes, by request id, of those that have ended already."""
+    outcomes: dict[str, Outcome] = {}
+    for wait in waiting:
+        try:
+            request = cvat.request(wait.request_id)
+        except NotFoundError:
+            outcomes[wait.request_id] = Outcome(Answer.EXPIRED)
+            continue
+        if request.status in (Answer.FINISHED, Answer.FAILED):
+            outcomes[wait.request_id] = Outcome(Answer(request.status), request.message)
+    return outcomes
+
+
+def settle(outcomes: Mapping[str, Outcome], batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
+    """Record how the requests of batches ended, by request id; say how many batches have their data now.
+
+    A failed attempt is undone (CVAT cannot attach to that task again) and goes back to be planned, once.
+    """
+
+    def work(batch: Batch) -> None:
+        outcome = outcomes.get(batch.request_id or "")
+        if outcome is None:
+            return
+        if outcome.answer is Answer.FINISHED or _has_frames(batch, cvat):
+            ledger.batches.advance(batch.id, Stage.ATTACHED)
+        else:
+            _undo(batch, f"{outcome.answer} {outcome.message}".strip(), cvat, ledger)
+
+    each_batch(batch_ids, Stage.SUBMITTED, ledger, work)
+    return sum(batch.stage is Stage.ATTACHED for batch in ledger.batches.get(batch_ids))
+
+
+def manifest(images: Sequence[Image]) -> bytes:
+    """A batch's manifest in CVAT's format (docs.cvat.ai: dataset manifest, version 1.1), names relative to the bucket's
+    root: CVAT takes sizes from it instead of reading every image's header."""
+    rows: list[Mapping[str, object]] = [{"version": "1.1"}, {"type": "images"}]
+    for image in images:
+        stem, dot, extension = split_uri(image.uri)[1].rpartition(".")
+        size = {"width": image.header.width, "height": image.header.height}
+        rows.append({"name": stem, "extension": dot + extension, **size, "meta": {"related_images": []}})
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _find_or_submit(
+    project: Project,
+    batch: Batch,
+    images: Sequence[Image],
+    storage_id: int,
+    cvat: CvatClient,
+    bucket: ImageBucket,
+    ledger: Ledger,
+) -> str:
+    task_id = task_of(batch)
+    if found := look_until_known(lambda: _submitted(task_id, cvat), batch.asked_at, project):
+        return found
+    name = f"labelcycle-{batch.id}.manifest.jsonl"
+    bucket_name, _ = split_uri(project.images.uri)
+    bucket.write(f"s3://{bucket_name}/{name}", manifest(images), "application/jsonl")
+    keys = [split_uri(image.uri)[1] for image in images]
+    ledger.batches.ask(batch.id, datetime.now(UTC))
+    try:
+        return cvat.attach_link(task_id, storage_id, name, keys)
+    except (InvalidError, UnknownOutcomeError) as error:
+        log.warning("%s: %s", words(batch), error)
+        asked_at = None if isinstance(error, InvalidError) else datetime.now(UTC)
+        found = look_until_known(lambda: _submitted(task_id, cvat), asked_at, project)
+        if found is None:
+            raise
+        return found
+
+
+def _submitted(task_id: int, cvat: CvatClient) -> str | None:
+    """The request that attaches data to a task, if there was one: its id is made from the task's."""
+    if not cvat.task(task_id).has_data:
+        return None
+    return f"action=create&target=task&target_id={task_id}"
+
+
+def _has_frames(batch: Batch, cvat: CvatClient) -> bool:
+    """Whether a request that was not seen to finish has done its work all the same."""
+    try:
+        return cvat.task(task_of(batch)).size == batch.size
+    except NotFoundError:
+        return False
+
+
+def _undo(batch: Batch, reason: str, cvat: CvatClient, ledger: Ledger) -> None:
+    attempts = batch.attempts + 1
+    if attempts >= _ATTEMPTS:
+        set_aside(batch, f"CVAT could not attach the data, {attempts} times: {reason}", ledger)
+        return
+    log.warning("%s: CVAT could not attach the data, trying anew: %s", words(batch), reason)
+    cvat.delete_task(task_of(batch))
+    facts = {"task_id": None, "request_id": None, "deadline": None, "attempts": attempts}
+    ledger.batches.advance(batch.id, Stage.PLANNED, **facts)
+    ledger.audit.add(batch.project, "delete task", batch.id, f"task {batch.task_id}: {reason}")
+
+
+def task_of(batch: Batch) -> int:
+    """The CVAT task of a batch that has come far enough to have one."""
+    if batch.task_id is None:
+        raise RuntimeError(f"batch {batch.id} is {batch.stage} without a task: the ledger was changed by hand")
+    return batch.task_id

@@ -1,0 +1,47 @@
+"""Check: the frames of a task are exactly its batch's images, in order, before anything is drawn on them."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from include.clients.cvat import CvatClient, Frame
+from include.clients.ledger import Ledger
+from include.clients.ledger.batches import Batch
+from include.lifecycle.batches import Stage
+from include.lifecycle.images import Image, split_uri
+from include.steps.attach import task_of
+from include.steps.batches import BatchError, each_batch
+
+
+def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
+    """Check every attached batch and learn its jobs' ids; say how many are right. A shifted one is set aside."""
+
+    def work(batch: Batch) -> None:
+        frames = cvat.frames(task_of(batch))
+        for number, (image, frame) in enumerate(zip_longest(ledger.images.of_batch(batch.id), frames)):
+            if problem := _difference(image, frame):
+                raise BatchError(f"frame {number} of task {batch.task_id} {problem}: nothing was drawn on it")
+        ledger.batches.bind(batch.id, _job_ids(batch, cvat, ledger))
+        ledger.batches.advance(batch.id, Stage.CHECKED)
+
+    return each_batch(batch_ids, Stage.ATTACHED, ledger, work)
+
+
+def _difference(image: Image | None, frame: Frame | None) -> str | None:
+    if image is None or frame is None:
+        return "is missing" if frame is None else f"is {frame.name}, one more than the batch has images"
+    key = split_uri(image.uri)[1]
+    if frame.name != key:
+        return f"is {frame.name}, not {key}"
+    expected, found = (image.header.width, image.header.height), (frame.width, frame.height)
+    if found != expected:
+        return f"has {found[0]} x {found[1]} pixels, not {expected[0]} x {expected[1]}"
+    return None
+
+
+def _job_ids(batch: Batch, cvat: CvatClient, ledger: Ledger) -> dict[int, int]:
+    """CVAT's ids of the batch's jobs by index; their frames must be the planned ones."""
+    found = {(job.start_frame, job.stop_frame + 1): job.id for job in cvat.jobs(task_id=task_of(batch))}
+    planned = {(job.start, job.stop): job.index for job in ledger.batches.jobs(batch.id)}
+    if found.keys() != planned.keys():
+        raise BatchError(f"task {batch.task_id} has jobs of frames {sorted(found)}, not {sorted(planned)}")
+    return {planned[frames]: job_id for frames, job_id in found.items()}

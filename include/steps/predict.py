@@ -1,0 +1,100 @@
+"""Predict: the annotator's answers for every waiting image, kept in the ledger before anything else sees them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from include.annotators.driver import predict
+from include.annotators.registry import Annotator
+from include.clients.bulk import BulkStore
+from include.clients.images import ImageBucket
+from include.clients.ledger import Ledger
+from include.clients.ledger.images import PredictedImage
+from include.clients.tables import predictions_from, predictions_table
+from include.lifecycle.images import Reason
+from include.lifecycle.predictions import ImagePredictions
+from include.projects.model import Project
+from include.steps.discover import check_share
+
+log = logging.getLogger(__name__)
+_NEXT_DISCOVERY = (Reason.REPLACED, Reason.MISSING)  # changed since it was listed: the next discovery records it
+_CHECKPOINT = 200  # images whose answers are written together: what a kill costs at most
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionShard:
+    """Waiting images whose URIs come after one and are not after another."""
+
+    after: str
+    last: str
+    images: int
+
+
+def prediction_shards(project: Project, annotator: str, ledger: Ledger, size: int) -> list[PredictionShard]:
+    """The images without the annotator's answers, cut into shards that can run side by side."""
+    shards: list[PredictionShard] = []
+    after = ""
+    while images := ledger.images.unpredicted(project.name, annotator, after, size):
+        shards.append(PredictionShard(after, images[-1].uri, len(images)))
+        after = images[-1].uri
+    return shards
+
+
+def predict_shard(
+    project: Project,
+    annotator: Annotator,
+    shard: PredictionShard,
+    bucket: ImageBucket,
+    store: BulkStore,
+    ledger: Ledger,
+) -> int:
+    """Predict a shard and keep the answers, a checkpoint at a time; say how many images could not be decoded.
+
+    What was predicted before a kill is not predicted again. An image that fails goes to quarantine with its reason.
+    Raises TooManyFailuresError beyond the project's share.
+    """
+    images = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
+    failed, answers = 0, list[ImagePredictions]()
+    for result in predict(annotator, images, bucket):
+        if isinstance(result, ImagePredictions):
+            answers.append(result)
+        elif result.reason not in _NEXT_DISCOVERY:
+            failed += 1
+            ledger.images.quarantine(project.name, result.image_id, result.reason, result.detail)
+            log.warning("project %s: image %s: %s: %s", project.name, result.image_id, result.reason, result.detail)
+        if len(answers) == _CHECKPOINT:
+            _keep(project, annotator.id, answers, store, ledger)
+            answers = []
+    _keep(project, annotator.id, answers, store, ledger)
+    check_share(project, failed, len(images), "to be predicted: they cannot be decoded")
+    return failed
+
+
+def _keep(
+    project: Project, annotator: str, answers: Sequence[ImagePredictions], store: BulkStore, ledger: Ledger
+) -> None:
+    if not answers:
+        return
+    uri = store.write(f"predictions/{project.name}", predictions_table(answers))
+    rows = [
+        PredictedImage(
+            image_id=answer.image_id,
+            objects=len(answer.objects),
+            lowest_score=min((prediction.score for prediction in answer.objects), default=None),
+        )
+        for answer in answers
+    ]
+    ledger.images.record_predictions(project.name, annotator, uri, rows)
+
+
+def read_predictions(
+    project: str, annotator: str, image_ids: Sequence[str], store: BulkStore, ledger: Ledger
+) -> dict[str, ImagePredictions]:
+    """The kept answers for images, by image; an image without any is left out."""
+    uris = ledger.images.prediction_uris(project, annotator, image_ids)
+    wanted = set(image_ids)
+    found: dict[str, ImagePredictions] = {}
+    for uri in sorted(set(uris.values())):
+        answers = predictions_from(store.read(uri))
+        found |= {a.image_id: a for a in answers if a.image_id in wanted and uris[a.image_id] == uri}
+    return found

@@ -1,0 +1,178 @@
+"""Release: accepted revisions, pinned first, become a dataset version; its record is written last.
+
+Each step takes what the one before it recorded, so that a run that was killed anywhere is completed by the next.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from include.clients.bulk import BulkStore
+from include.clients.experiments import Experiments
+from include.clients.ledger import Ledger
+from include.clients.ledger.releases import ReleaseRecord
+from include.clients.ledger.reviews import RevisionRecord
+from include.clients.tables import revision_from
+from include.clients.versions import DatasetRepository
+from include.datasets.contents import ReleaseContents, ReleasedImage, ReleaseSettings, contents_of
+from include.datasets.release import write_release
+from include.datasets.versions import format_tag, next_version, parse_tag
+from include.evaluation.evaluation import from_json as evaluation_from_json
+from include.evaluation.figures import flat_metrics
+from include.lifecycle.reviews import Annotation
+from include.projects.model import Project
+from include.steps.batches import log
+
+_LEASE = timedelta(hours=2)
+
+
+class GateError(Exception):
+    """The dataset is not what the project wants to release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a release holds, fixed before it is built."""
+
+    revisions: tuple[RevisionRecord, ...]
+    contents: ReleaseContents
+    evaluation_id: str | None
+
+
+_PIN: TypeAdapter[Pin] = TypeAdapter(Pin)
+
+
+def pin_release(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> str | None:
+    """The tag of the release to be made: one that was pinned and not completed, or a new one.
+
+    None where nothing changed since the last. Raises GateError where the project's gate is not passed.
+    """
+    releases = ledger.releases.all(project.name)
+    if unfinished := [release.tag for release in releases if release.released_at is None]:
+        log.warning("project %s: completing %s, which an earlier run has pinned", project.name, unfinished[0])
+        return unfinished[0]
+    records = tuple(ledger.reviews.current(project.name))
+    images = list(_released_images(project, records, store, ledger))
+    if not images:
+        return None
+    contents = contents_of(images, _labels(project), _settings(project))
+    tag = _next_tag(project, releases, contents, store)
+    if tag is None:
+        return None
+    evaluation = ledger.reviews.latest_evaluation(project.name)
+    _pass_gate(project, tag, len(images), _metrics(evaluation.id if evaluation else None, store, ledger))
+    pin = Pin(records, contents, evaluation.id if evaluation else None)
+    uri = store.write_text(f"pins/{project.name}", _PIN.dump_json(pin).decode())
+    ledger.releases.pin(tag, project.name, contents.digest, uri, now)
+    return tag
+
+
+def publish_release(
+    project: Project, tag: str, repository: DatasetRepository, store: BulkStore, ledger: Ledger, holder: str
+) -> None:
+    """Build what was pinned, push its data, then its commit and tag at once. A tag that exists is left as it is."""
+    release = _pinned(tag, ledger)
+    pin = _PIN.validate_json(store.read_text(release.pin))
+
+    def write(folder: Path) -> None:
+        images = list(_released_images(project, pin.revisions, store, ledger))
+        contents = write_release(folder, images, pin.contents.labels, pin.contents.settings)
+        if contents.digest != release.digest:
+            raise GateError(f"{tag} was pinned as {release.digest} and is {contents.digest} now: images were replaced")
+
+    with ledger.leases.hold(f"datasets/{project.release.connection}", holder, _LEASE):
+        message = f"{project.name} {tag}\n\nLabelcycle-Digest: {release.digest}\n"
+        published = repository.publish(tag, project.name, message, write)
+    ledger.releases.published(tag, published.commit, published.dvc_md5)
+    ledger.audit.add(project.name, "publish", tag, f"commit {published.commit}, data {published.dvc_md5}")
+
+
+def log_release(
+    project: Project, tag: str, url: str, experiments: Experiments, store: BulkStore, ledger: Ledger
+) -> None:
+    """Log a published release in MLflow: its counts, the annotator's figures, and the dataset as an input."""
+    release = _pinned(tag, ledger)
+    pin = _PIN.validate_json(store.read_text(release.pin))
+    counts = {f"images/{split}": float(count) for split, count in pin.contents.images.items()}
+    metrics = {f"evaluation/{name}": value for name, value in _metrics(pin.evaluation_id, store, ledger).items()}
+    run = experiments.log_release(
+        f"labelcycle/{project.name}",
+        key=f"release/{tag}",
+        name=tag,
+        params={"project": project.name, "tag": tag, "commit": release.commit or "", "dvc_md5": release.dvc_md5 or ""},
+        metrics=counts | metrics,
+        tags={"labelcycle.project": project.name, "labelcycle.release": tag},
+        dataset_name=project.name,
+        dataset_digest=release.digest[:36],
+        dataset_source=url,
+        at=release.pinned_at,
+    )
+    ledger.releases.logged(tag, run.id)
+
+
+def complete_release(project: Project, tag: str, ledger: Ledger, now: datetime) -> None:
+    """Write the release record. Everything else of the release exists."""
+    release = _pinned(tag, ledger)
+    if not (release.commit and release.mlflow_run_id):
+        raise RuntimeError(f"{tag} is not published and logged yet: its record must come last")
+    ledger.releases.complete(tag, now)
+    ledger.audit.add(project.name, "release", tag, f"digest {release.digest}, run {release.mlflow_run_id}")
+
+
+def _pinned(tag: str, ledger: Ledger) -> ReleaseRecord:
+    release = ledger.releases.get(tag)
+    if release is None:
+        raise RuntimeError(f"{tag} was never pinned: run the release DAG from its first task")
+    return release
+
+
+def _labels(project: Project) -> list[str]:
+    return [label.name for label in project.labels]
+
+
+def _settings(project: Project) -> ReleaseSettings:
+    return ReleaseSettings(project.name, project.release.splits, project.release.split_seed)
+
+
+def _released_images(
+    project: Project, records: tuple[RevisionRecord, ...], store: BulkStore, ledger: Ledger
+) -> Iterator[ReleasedImage]:
+    """The images of revisions with their annotations; those that were replaced or are gone are left out."""
+    for record in records:
+        revision = revision_from(store.read(record.uri))
+        current = ledger.images.current(project.name, revision.image_ids)
+        drawn: dict[str, list[Annotation]] = defaultdict(list)
+        for annotation in revision.annotations:
+            drawn[annotation.image_id].append(annotation)
+        for image_id in revision.image_ids:
+            if image_id in current:
+                yield ReleasedImage(current[image_id], revision.accepted, revision.id, tuple(drawn[image_id]))
+
+
+def _next_tag(
+    project: Project, releases: list[ReleaseRecord], contents: ReleaseContents, store: BulkStore
+) -> str | None:
+    last = releases[-1] if releases else None
+    previous = str(parse_tag(last.tag)[1]) if last else None
+    before = _PIN.validate_json(store.read_text(last.pin)).contents if last else None
+    version = next_version(previous, before, contents)
+    return None if version is None else format_tag(project.name, version)
+
+
+def _metrics(evaluation_id: str | None, store: BulkStore, ledger: Ledger) -> Mapping[str, float]:
+    record = ledger.reviews.evaluation(evaluation_id) if evaluation_id else None
+    return flat_metrics(evaluation_from_json(store.read_text(record.uri))) if record else {}
+
+
+def _pass_gate(project: Project, tag: str, images: int, metrics: Mapping[str, float]) -> None:
+    gate = project.release.gate
+    if images < gate.min_images:
+        raise GateError(f"{tag} would have {images} images, and release.gate.min_images is {gate.min_images}")
+    f1 = metrics.get("f1/micro")
+    if gate.min_f1_micro is not None and (f1 is None or f1 < gate.min_f1_micro):
+        found = "was never measured" if f1 is None else f"is {f1:.3f}"
+        raise GateError(f"{tag}: the micro F1 {found}, and release.gate.min_f1_micro is {gate.min_f1_micro}")

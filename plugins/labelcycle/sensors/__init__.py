@@ -1,0 +1,1 @@
+"""Sensors: tasks that check once, then wait in a trigger."""

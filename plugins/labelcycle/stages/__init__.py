@@ -1,0 +1,1 @@
+"""Stages: the tasks of each DAG."""

@@ -1,0 +1,38 @@
+"""A project whose file is wrong: its DAGs stay, with their history, and say what is wrong instead of vanishing."""
+
+from collections.abc import Iterator
+
+from airflow.sdk import DAG, task
+
+from include.projects.files import ProjectError
+from labelcycle.stages.lifecycle import START
+
+_PAGE = """
+### {path} is wrong
+{problems}
+
+Mend the file: the DAG comes back by itself. The other projects are not touched by this.
+"""
+
+
+def broken(error: ProjectError) -> Iterator[DAG]:
+    """The three DAGs of a file that is no project, each with one task that fails with the reasons."""
+    page = _PAGE.format(path=error.path, problems="\n".join(f"- {problem}" for problem in error.problems))
+    for verb in ("ingest", "evaluate", "release"):
+        with DAG(
+            dag_id=f"{verb}_{error.path.stem}",
+            description=str(error),
+            doc_md=page,
+            schedule=None,
+            start_date=START,
+            tags=["labelcycle", "broken"],
+            default_args={"owner": "labelcycle"},
+        ) as dag:
+            mend_the_project_file(str(error))
+        yield dag
+
+
+@task(retries=0)
+def mend_the_project_file(problems: str) -> None:
+    """Fail with what is wrong."""
+    raise ValueError(problems)

@@ -1,0 +1,42 @@
+"""Evaluate: from finished jobs to figures in MLflow."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from airflow.sdk import chain, task
+
+from labelcycle.hooks.project import ProjectClients
+
+
+def evaluate(project_file: str) -> None:
+    """The tasks of `evaluate_<project>`."""
+    evaluated = evaluate_annotators(project_file)
+    logged = log_evaluations(project_file, cast("list[str]", evaluated))
+    chain(collect_revisions(project_file), evaluated, logged)
+
+
+@task
+def collect_revisions(project_file: str) -> int:
+    """Keep the annotations of newly finished jobs, and say of how many."""
+    from include.steps.collect import collect_revisions as collect
+
+    with ProjectClients(project_file) as clients:
+        return collect(clients.project, clients.cvat, clients.store, clients.ledger)
+
+
+@task
+def evaluate_annotators(project_file: str) -> list[str]:
+    """Compare the predictions with what people made of them; the evaluations' ids."""
+    from include.steps.evaluate import evaluate_annotators as evaluate_all
+
+    with ProjectClients(project_file) as clients:
+        return evaluate_all(clients.project, clients.store, clients.ledger, datetime.now(UTC))
+
+
+@task
+def log_evaluations(project_file: str, evaluation_ids: list[str]) -> int:
+    """Log the new evaluations in MLflow, and say how many."""
+    from include.steps.evaluate import log_evaluations as log
+
+    with ProjectClients(project_file) as clients:
+        return log(clients.project, evaluation_ids, clients.store, clients.experiments, clients.ledger)

@@ -1,0 +1,151 @@
+"""Ingest: from objects in a bucket to jobs in CVAT."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from airflow.sdk import chain, get_current_context, task, task_group
+
+from include.lifecycle.batches import Stage
+from labelcycle.hooks.project import ProjectClients
+from labelcycle.sensors.requests import WaitForDataSensor
+
+_IMAGES_A_SHARD = 500
+_BATCHES_A_SHARD = 25
+
+
+def ingest(project_file: str) -> None:
+    """The tasks of `ingest_<project>`."""
+    shards = prediction_shards(project_file)
+    predicted = predict.partial(project_file=project_file).expand(shard=shards)
+    planned = plan(project_file)
+    batches = batch_shards(project_file)
+    carried = carry.partial(project_file=project_file).expand(batch_ids=batches)
+    chain(discover(project_file), shards, predicted, planned, batches, carried, sum_up(project_file))
+
+
+@task
+def discover(project_file: str) -> dict[str, int]:
+    """Compare the bucket with the ledger; set aside what is no image."""
+    from include.steps.discover import discover_images
+
+    with ProjectClients(project_file) as clients:
+        return asdict(discover_images(clients.project, clients.bucket, clients.ledger, datetime.now(UTC)))
+
+
+@task
+def prediction_shards(project_file: str) -> list[dict[str, str | int]]:
+    """Cut the images without predictions into shards."""
+    from include.steps.predict import prediction_shards as cut
+
+    with ProjectClients(project_file) as clients:
+        shards = cut(clients.project, clients.annotator.id, clients.ledger, _IMAGES_A_SHARD)
+        return [asdict(shard) for shard in shards]
+
+
+@task
+def predict(project_file: str, shard: dict[str, str | int]) -> int:
+    """Predict a shard; set aside what cannot be decoded, and say how many."""
+    from include.steps.predict import PredictionShard, predict_shard
+
+    with ProjectClients(project_file) as clients:
+        wanted = PredictionShard(str(shard["after"]), str(shard["last"]), int(shard["images"]))
+        project, annotator, ledger = clients.project, clients.annotator, clients.ledger
+        return predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
+
+
+@task(trigger_rule="none_failed")
+def plan(project_file: str) -> int:
+    """Make batches of the images with predictions, and say how many."""
+    from include.steps.plan import plan_batches
+
+    with ProjectClients(project_file) as clients:
+        return plan_batches(clients.project, clients.annotator.id, clients.ledger, datetime.now(UTC), holder())
+
+
+@task
+def batch_shards(project_file: str) -> list[list[str]]:
+    """Cut the batches that are on their way, whatever run planned them, into shards."""
+    from include.steps.plan import batch_shards as cut
+
+    with ProjectClients(project_file) as clients:
+        return cut(clients.project, clients.ledger, _BATCHES_A_SHARD)
+
+
+@task_group
+def carry(project_file: str, batch_ids: list[str]) -> None:
+    """Carry a shard of batches from plan to people."""
+    waited = WaitForDataSensor(task_id="wait_for_data", project_file=project_file, batch_ids=batch_ids)
+    chain(
+        create_tasks(project_file, batch_ids),
+        attach_data(project_file, batch_ids),
+        waited,
+        check_frames(project_file, batch_ids),
+        annotate(project_file, batch_ids),
+        route_jobs(project_file, batch_ids),
+    )
+
+
+@task
+def create_tasks(project_file: str, batch_ids: list[str]) -> int:
+    """Find or create a CVAT task for each planned batch."""
+    from include.steps.create import create_tasks as create
+
+    with ProjectClients(project_file) as clients:
+        return create(clients.project, batch_ids, clients.cvat, clients.ledger)
+
+
+@task
+def attach_data(project_file: str, batch_ids: list[str]) -> int:
+    """Ask CVAT to link the images of each created batch."""
+    from include.steps.attach import attach_data as attach
+
+    with ProjectClients(project_file) as clients:
+        storage = clients.storage_for_cvat
+        return attach(clients.project, batch_ids, clients.cvat, clients.bucket, storage, clients.ledger)
+
+
+@task
+def check_frames(project_file: str, batch_ids: list[str]) -> int:
+    """Check that each task's frames are its batch's images, in order."""
+    from include.steps.check import check_frames as check
+
+    with ProjectClients(project_file) as clients:
+        return check(batch_ids, clients.cvat, clients.ledger)
+
+
+@task
+def annotate(project_file: str, batch_ids: list[str]) -> int:
+    """Bring the predictions into CVAT."""
+    from include.steps.annotate import annotate as apply
+
+    with ProjectClients(project_file) as clients:
+        return apply(clients.project, batch_ids, clients.cvat, clients.store, clients.ledger)
+
+
+@task
+def route_jobs(project_file: str, batch_ids: list[str]) -> int:
+    """Accept the sure jobs, save the audited ones; give the others to people."""
+    from include.steps.route import route_jobs as route
+
+    with ProjectClients(project_file) as clients:
+        return route(clients.project, batch_ids, clients.cvat, clients.ledger)
+
+
+@task(trigger_rule="none_failed")
+def sum_up(project_file: str) -> dict[str, dict[str, int]]:
+    """Count images by state and batches by stage. Fails where a batch was set aside and nobody has looked at it."""
+    with ProjectClients(project_file) as clients:
+        name, ledger = clients.project.name, clients.ledger
+        images = {
+            f"{state}: {reason}" if reason else state: n for (state, reason), n in ledger.images.counts(name).items()
+        }
+        if failed := ledger.batches.at(name, Stage.FAILED):
+            reasons = "; ".join(f"{batch.id}: {batch.reason}" for batch in failed)
+            raise RuntimeError(f"{len(failed)} batches of {name} are set aside and wait for a decision: {reasons}")
+        return {"images": images, "batches": dict(ledger.batches.counts(name))}
+
+
+def holder() -> str:
+    """Who this task is, for a lease: the same in every try of it."""
+    instance = get_current_context()["ti"]
+    return f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}"

@@ -1,0 +1,55 @@
+"""Release: from accepted revisions to a dataset version."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from airflow.sdk import BaseHook, chain, task
+
+from labelcycle.hooks.project import ProjectClients
+from labelcycle.stages.ingest import holder
+
+
+def release(project_file: str) -> None:
+    """The tasks of `release_<project>`."""
+    tag = cast("str", pin_release(project_file))
+    chain(publish_release(project_file, tag), log_release(project_file, tag), complete_release(project_file, tag))
+
+
+@task.short_circuit
+def pin_release(project_file: str) -> str | None:
+    """Fix what the next version holds; nothing changed, nothing follows."""
+    from include.steps.release import pin_release as pin
+
+    with ProjectClients(project_file) as clients:
+        return pin(clients.project, clients.store, clients.ledger, datetime.now(UTC))
+
+
+@task
+def publish_release(project_file: str, tag: str) -> str:
+    """Build the version, push its data, then its commit and tag at once."""
+    from include.steps.release import publish_release as publish
+
+    with ProjectClients(project_file) as clients:
+        publish(clients.project, tag, clients.repository, clients.store, clients.ledger, holder())
+    return tag
+
+
+@task
+def log_release(project_file: str, tag: str) -> str:
+    """Log the version in MLflow, with the dataset as an input."""
+    from include.steps.release import log_release as log
+
+    with ProjectClients(project_file) as clients:
+        url = BaseHook.get_connection(clients.project.release.connection).host or ""
+        log(clients.project, tag, url, clients.experiments, clients.store, clients.ledger)
+    return tag
+
+
+@task
+def complete_release(project_file: str, tag: str) -> str:
+    """Write the release record, last."""
+    from include.steps.release import complete_release as complete
+
+    with ProjectClients(project_file) as clients:
+        complete(clients.project, tag, clients.ledger, datetime.now(UTC))
+    return tag
