@@ -1,5 +1,6 @@
 """A cloud storage's bucket, read through S3 with the storage's own credentials and endpoint."""
 
+import functools
 import io
 import posixpath
 import sqlite3
@@ -22,6 +23,25 @@ _HEADER_BYTES = 65_536
 _MISSING = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 
 
+@functools.lru_cache(maxsize=64)
+def _client(endpoint: str | None, region: str, key: str, secret_key: str, unsigned: bool) -> "S3Client":
+    """Clients are safe to share between threads, and slow to make."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=key or None,
+        aws_secret_access_key=secret_key or None,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"total_max_attempts": 2},
+            s3={"addressing_style": "path"} if endpoint else {},
+            signature_version=UNSIGNED if unsigned else None,
+        ),
+    )
+
+
 class ObjectNotFoundError(Exception):
     """An object that the bucket does not have. The text is CVAT's."""
 
@@ -32,20 +52,12 @@ class Bucket:
     def __init__(self, storage: sqlite3.Row) -> None:
         self.name: str = storage["resource"]
         options = dict(parse_qsl(storage["specific_attributes"]))
-        unsigned = storage["credentials_type"] == "ANONYMOUS_ACCESS"
-        self._s3: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=options.get("endpoint_url"),
-            region_name=options.get("region", "us-east-1"),
-            aws_access_key_id=storage["key"] or None,
-            aws_secret_access_key=storage["secret_key"] or None,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"max_attempts": 2},
-                s3={"addressing_style": "path"} if "endpoint_url" in options else {},
-                signature_version=UNSIGNED if unsigned else None,
-            ),
+        self._s3 = _client(
+            options.get("endpoint_url"),
+            options.get("region", "us-east-1"),
+            storage["key"],
+            storage["secret_key"],
+            storage["credentials_type"] == "ANONYMOUS_ACCESS",
         )
 
     def is_reachable(self) -> bool:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
@@ -16,6 +17,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.contract.objects import PATIENCE_S, Bucket, Project, Server, Task, filled_task, new_project
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _PASSWORD = "only-for-tests"
 
@@ -75,16 +79,22 @@ def s3_endpoint() -> Iterator[str]:
     moto.stop()
 
 
-@pytest.fixture
-def bucket(s3_endpoint: str) -> Iterator[Bucket]:
-    s3 = boto3.client(
+@pytest.fixture(scope="session")
+def s3(s3_endpoint: str) -> "Iterator[S3Client]":
+    client = boto3.client(
         "s3",
         endpoint_url=s3_endpoint,
         region_name="us-east-1",
         aws_access_key_id="tester",
         aws_secret_access_key="of-tests",
     )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(s3: "S3Client", s3_endpoint: str) -> Bucket:
+    """A new, empty bucket."""
     name = f"bucket-{uuid4()}"
     s3.create_bucket(Bucket=name)
-    yield Bucket(s3, name, s3_endpoint)
-    s3.close()
+    return Bucket(s3, name, s3_endpoint)
