@@ -5,18 +5,23 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
+from include.clients.bulk import BulkStore
 from include.clients.ledger import Ledger, migrate, open_engine
 from include.local.bucket import REGION, Bucket, serve_bucket
 from include.local.cvat import Cvat, serve_cvat
 from include.local.people import Account, register
 from include.local.state import State
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = Path(__file__).parent / "projects"
@@ -50,22 +55,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The variables with which Airflow runs the project's DAGs on this stack."""
         connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in self._connections().items()}
-        home = self.folder / "airflow"
-        return connections | {
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": "6",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__LABELCYCLE__PROJECTS_FOLDER": str(PROJECTS),
-            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
-            "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
-        }
+        return airflow_settings(self.folder) | connections
 
     def ledger(self) -> Ledger:
         """The ledger; the caller disposes of its engine."""
@@ -73,10 +63,14 @@ class Stack:
 
     def put(self, bucket: str, files: Mapping[str, bytes]) -> None:
         """Put files into a bucket, by key."""
-        client = _s3(self.bucket)
-        for key, content in files.items():
-            client.put_object(Bucket=bucket, Key=key, Body=content)
-        client.close()
+        with closing(_s3(self.bucket)) as client:
+            for key, content in files.items():
+                client.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def read_text(self, uri: str) -> str:
+        """A document of the ledger's store."""
+        with closing(_s3(self.bucket)) as client:
+            return BulkStore(client, uri.rpartition("/")[0]).read_text(uri)
 
     def _connections(self) -> Mapping[str, Mapping[str, object]]:
         return {
@@ -98,6 +92,26 @@ class Stack:
         }
 
 
+def airflow_settings(folder: Path) -> dict[str, str]:
+    """Airflow's settings for a stack's folder. Airflow reads them when it is first imported."""
+    home = folder / "airflow"
+    return {
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "6",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__LABELCYCLE__PROJECTS_FOLDER": str(PROJECTS),
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
+
+
 @contextmanager
 def embedded(folder: Path) -> Iterator[Stack]:
     """Run the stack on a folder, which is made where it is missing, for as long as the context lasts."""
@@ -116,10 +130,11 @@ def forget(folder: Path) -> None:
 
 
 def _prepare(stack: Stack) -> None:
-    client = _s3(stack.bucket)
-    for bucket in BUCKETS:
-        client.create_bucket(Bucket=bucket)
-    client.close()
+    with closing(_s3(stack.bucket)) as client:
+        there = {row["Name"] for row in client.list_buckets()["Buckets"]}
+        for bucket in BUCKETS:
+            if bucket not in there:
+                client.create_bucket(Bucket=bucket)
     if not stack.repository.exists():
         command = ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(stack.repository)]
         subprocess.run(command, check=True)
@@ -129,7 +144,7 @@ def _prepare(stack: Stack) -> None:
     register(stack.cvat.url, stack.reviewer)
 
 
-def _s3(bucket: Bucket):  # type: ignore[no-untyped-def]
+def _s3(bucket: Bucket) -> "S3Client":
     return boto3.client(
         "s3",
         endpoint_url=bucket.endpoint_url,

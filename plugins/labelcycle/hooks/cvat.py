@@ -1,8 +1,11 @@
 """The CVAT connection."""
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import BaseHook, Connection
 
-from include.clients.cvat import CvatAccess, CvatClient
+if TYPE_CHECKING:  # cvat-sdk takes most of a second to import: DAG files never pay for it
+    from include.clients.cvat import CvatAccess, CvatClient
 
 
 class CvatHook(BaseHook):

@@ -1,0 +1,132 @@
+"""Three days of a small project, for real: photographs land, a model and people label them, versions are released."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.local.people import review_jobs
+from include.local.photographs import BrokenFile, Photograph, day, load_truth, save_truth
+from include.local.records import DayRecord, day_records, expectations
+from include.local.report import report
+from include.local.stack import ROOT, Stack, embedded, forget
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+SEED = 7
+DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DayFailed(Exception):
+    """A DAG run of a day did not succeed."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def demo(folder: Path) -> int:
+    """Play three days on a clean state and print what came of them; the exit code is 0 if each did what it should."""
+    begun = time.monotonic()
+    forget(folder)
+    with embedded(folder) as stack:
+        print(f"The stack runs on {folder}; its logs are in {folder / 'logs'}.")
+        try:
+            records = play(stack)
+        except DayFailed as error:
+            print(f"\n{error}", file=sys.stderr)
+            return 1
+    problems = expectations(records)
+    print(report(records, folder, time.monotonic() - begun))
+    for problem in problems:
+        print(f"Not as it should be: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def play(stack: Stack) -> list[DayRecord]:
+    """Play the days on a running stack."""
+    with _quiet(stack.folder / "logs" / "airflow.log"):
+        dags = load_dags(stack)
+    records: list[DayRecord] = []
+    for number in range(1, DAYS + 1):
+        play_day(stack, dags, number)
+        records = day_records(stack, records)
+    return records
+
+
+def play_day(stack: Stack, dags: "dict[str, DAG]", number: int) -> None:
+    """One day: what lands, ingest, people, evaluate, release. Raises DayFailed where a DAG run does not succeed."""
+    _land(stack, number)
+    run(stack, dags, f"day {number}", "ingest_street_signs")
+    review(stack, number)
+    run(stack, dags, f"day {number}", "evaluate_street_signs")
+    run(stack, dags, f"day {number}", "release_street_signs")
+
+
+def load_dags(stack: Stack) -> "dict[str, DAG]":
+    """The project's DAGs, from Airflow's own loader on a fresh metadata database."""
+    os.environ.update(stack.environment())
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.utils.db import initdb
+
+    initdb()
+    bag = DagBag(str(ROOT / "dags"))
+    if bag.import_errors or not bag.dags:
+        raise DayFailed(f"the DAGs cannot be loaded: {bag.import_errors or 'there are none'}")
+    return dict(bag.dags)
+
+
+def run(stack: Stack, dags: "dict[str, DAG]", when: str, dag_id: str) -> None:
+    """Run a DAG in this process, as `airflow dags test` does. Raises DayFailed where it does not succeed."""
+    begun, log = time.monotonic(), stack.folder / "logs" / "airflow.log"
+    print(f"{when}  {dag_id:<24}", end="", flush=True)
+    with _quiet(log):
+        state = dags[dag_id].test().state
+    print(f" {state} in {time.monotonic() - begun:.1f} s", flush=True)
+    if state != "success":
+        raise DayFailed(f"{dag_id} did not succeed on {when}: {log} says why")
+
+
+def review(stack: Stack, number: int) -> None:
+    """Let the reviewer work on what waits for people."""
+    truth = load_truth(stack.folder / "truth.json")
+    reviewed = review_jobs(stack.cvat.url, stack.reviewer, truth, SEED)
+    print(f"day {number}  the reviewer             completed {reviewed.jobs} jobs", flush=True)
+
+
+def _land(stack: Stack, number: int) -> None:
+    photographs = [photograph for n in range(1, number + 1) for photograph in day(n, SEED).photographs]
+    save_truth(stack.folder / "truth.json", photographs)
+    landed = day(number, SEED)
+    files: list[Photograph | BrokenFile] = [*landed.photographs, *landed.broken]
+    stack.put("street-signs", {f"incoming/{file.name}": file.content for file in files})
+    print(f"\nday {number}  {len(files)} files land in s3://street-signs/incoming/")
+
+
+@contextmanager
+def _quiet(log: Path) -> Iterator[None]:
+    """What Airflow prints goes into a log: file descriptors and all, because its task runner writes to them."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    logging.captureWarnings(True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with log.open("ab") as file:
+        try:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)

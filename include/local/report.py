@@ -1,0 +1,67 @@
+"""The demo's report: the days, a row each, and where to look next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from include.local.records import DayRecord
+
+Row = tuple[str, ...]
+
+
+def report(records: Sequence[DayRecord], folder: Path, seconds: float) -> str:
+    """The three tables as text."""
+    images: list[Row] = [
+        ("day", "found", "batched", "quarantined", "tasks", "automatic", "by people", "in audit", "released")
+    ]
+    objects: list[Row] = [("day", "kept", "edited", "relabelled", "deleted", "added")]
+    for number, record in enumerate(records, 1):
+        a = record.added
+        images.append(
+            _row(number, a.found, a.batched, a.quarantined, a.tasks, a.automatic, a.person, a.audit, record.tag or "-")
+        )
+        objects.append(_row(number, a.kept, a.edited, a.relabelled, a.deleted, a.added))
+    parts = [
+        "\nImages and jobs, a day", _table(images),
+        "\nPredictions, and what people made of them, a day", _table(objects),
+        "\nThe annotator so far, against jobs that people completed (weighted for the whole)", _figures(records),
+        _next(folder, seconds),
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _figures(records: Sequence[DayRecord]) -> str:
+    labels = sorted({label for r in records if r.evaluation for label in r.evaluation.figures.by_class})
+    rows: list[Row] = [("day", *(f"F1 {label}" for label in labels), "F1 micro", "share measured")]
+    for number, record in enumerate(records, 1):
+        if record.evaluation is None:
+            continue
+        figures = record.evaluation.figures
+        f1 = [figures.by_class[label].rates.f1 if label in figures.by_class else None for label in labels]
+        share = record.evaluation.coverage.share_measured
+        measured = "-" if share is None else f"{share:.0%}"
+        rows.append((str(number), *(_figure(value) for value in (*f1, figures.micro.rates.f1)), measured))
+    return _table(rows)
+
+
+def _next(folder: Path, seconds: float) -> str:
+    return f"""
+Done in {seconds:.0f} s. Where to look next:
+  the versions     git -C {folder / "datasets.git"} log --oneline --decorate main
+  one of them      make bucket, and in another shell what it prints
+  MLflow           .venv/bin/mlflow ui --backend-store-uri sqlite:///{folder / "mlflow.db"}
+  the ledger       sqlite3 {folder / "ledger.db"} 'select * from audit'
+  Airflow's log    {folder / "logs" / "airflow.log"}"""
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _row(*values: object) -> Row:
+    return tuple(str(value) for value in values)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(lines)

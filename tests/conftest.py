@@ -1,0 +1,21 @@
+"""What all tests share: Airflow's settings, which must be there before Airflow is first imported."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.local.stack import airflow_settings
+
+FOLDER = Path(tempfile.mkdtemp(prefix="labelcycle-tests-"))
+os.environ.update(airflow_settings(FOLDER))
+
+
+@pytest.fixture(scope="session")
+def stack_folder() -> Iterator[Path]:
+    """The folder that Airflow's settings point to: the embedded stack of the tests runs there."""
+    yield FOLDER
+    shutil.rmtree(FOLDER, ignore_errors=True)
