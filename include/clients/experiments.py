@@ -1,0 +1,194 @@
+"""Experiments: evaluations and releases as MLflow runs, one run each, however often a task is run again.
+
+A run is found by its tag `labelcycle.key`. One that is FINISHED is complete and is left as it is; any other was left by
+a task that died, and is completed: what it logs has fixed names, values, step and timestamp, so logging it twice is
+logging it once.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3.exceptions
+import mlflow.entities
+from botocore.exceptions import BotoCoreError, ClientError
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_REPO_URL
+from sqlalchemy.exc import SQLAlchemyError
+
+KEY = "labelcycle.key"
+DUPLICATE_OF = "labelcycle.duplicate_of"
+_FINISHED = RunStatus.to_string(RunStatus.FINISHED)
+_BATCH = 1000  # metrics that MLflow takes at once
+
+
+class ExperimentsError(Exception):
+    """MLflow, or the store of its artifacts, could not be reached or refused what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An MLflow run. It has a page of its own (`url`) where MLflow runs as a server."""
+
+    id: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """An MLflow server (`https://…`) or database (`sqlite:///…`, `postgresql://…`).
+
+    `artifacts` is the URI or the absolute path under which new experiments keep their artifacts; a server knows itself,
+    a database does not and would take the folder `mlruns` of whatever process. All methods raise ExperimentsError.
+    """
+
+    tracking_uri: str
+    artifacts: str | None = None
+
+    def log_evaluation(
+        self,
+        experiment: str,
+        *,
+        key: str,
+        name: str,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        artifacts: Mapping[str, str | bytes],
+        at: datetime,
+    ) -> Run:
+        """The run of an evaluation, made or completed. `artifacts` are files by name; `at` is when the metrics were
+        measured (aware)."""
+
+        def log_artifacts(client: MlflowClient, run_id: str) -> None:
+            with tempfile.TemporaryDirectory(prefix="labelcycle-artifacts-") as folder:
+                for path, content in artifacts.items():
+                    file = Path(folder, path)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content.encode() if isinstance(content, str) else content)
+                client.log_artifacts(run_id, folder)
+
+        return self._log(experiment, key, name, params, metrics, tags, at, log_artifacts)
+
+    def log_release(
+        self,
+        experiment: str,
+        *,
+        key: str,
+        name: str,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        dataset_name: str,
+        dataset_digest: str,
+        dataset_source: str,
+        at: datetime,
+    ) -> Run:
+        """The run of a release, made or completed, with the dataset as its input. `name` is the release's git tag,
+        `dataset_source` the URL of its git repository, `dataset_digest` at most 36 characters (MLflow's limit)."""
+        source = CodeDatasetSource({MLFLOW_GIT_REPO_URL: dataset_source, "labelcycle.release": name})
+        dataset = Dataset(dataset_name, dataset_digest, source_type="code", source=source.to_json())
+
+        def log_input(client: MlflowClient, run_id: str) -> None:
+            client.log_inputs(run_id, [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "release")])])
+
+        return self._log(experiment, key, name, params, metrics, tags, at, log_input)
+
+    def _log(
+        self,
+        experiment: str,
+        key: str,
+        name: str,
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        at: datetime,
+        log_more: Callable[[MlflowClient, str], None],
+    ) -> Run:
+        timestamp = round(at.timestamp() * 1000)
+        values = [Metric(metric, value, timestamp, step=0) for metric, value in metrics.items()]
+        with _errors(f"Logging {name} ({key}) in {self.tracking_uri}"):
+            client = MlflowClient(self.tracking_uri)
+            run = _find_or_create(client, self._experiment(client, experiment), key, name)
+            if run.info.status != _FINISHED:
+                client.log_batch(
+                    run.info.run_id,
+                    params=[Param(param, value) for param, value in params.items()],
+                    tags=[RunTag(tag, value) for tag, value in tags.items()],
+                )
+                for start in range(0, len(values), _BATCH):
+                    client.log_batch(run.info.run_id, metrics=values[start : start + _BATCH])
+                log_more(client, run.info.run_id)
+                client.set_terminated(run.info.run_id, _FINISHED)
+        return Run(run.info.run_id, self._url(run))
+
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        """The id of the experiment, which is made if need be."""
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            location = f"{self.artifacts.rstrip('/')}/{name}" if self.artifacts else None
+            try:
+                return client.create_experiment(name, artifact_location=location)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = client.get_experiment_by_name(name)  # another task was quicker
+        if found is None or found.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise ExperimentsError(
+                f"The experiment {name!r} was deleted in MLflow: restore it, or purge it (mlflow gc)"
+            )
+        return str(found.experiment_id)
+
+    def _url(self, run: mlflow.entities.Run) -> str | None:
+        parts = urlsplit(self.tracking_uri)
+        if parts.scheme not in ("http", "https"):
+            return None
+        server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+
+def _find_or_create(client: MlflowClient, experiment_id: str, key: str, name: str) -> mlflow.entities.Run:
+    """The one run with the key. MLflow has no unique constraint: two tasks that found none have each made one. They
+    look again, and as both see the older one, that one stays; the others are marked and deleted (MLflow keeps them in
+    its bin)."""
+    runs = _runs(client, experiment_id, key)
+    if not runs:
+        client.create_run(experiment_id, tags={KEY: key}, run_name=name)
+        runs = _runs(client, experiment_id, key)
+    oldest, *others = runs
+    for other in others:
+        client.set_tag(other.info.run_id, DUPLICATE_OF, oldest.info.run_id)
+        client.delete_run(other.info.run_id)
+    return oldest
+
+
+def _runs(client: MlflowClient, experiment_id: str, key: str) -> list[mlflow.entities.Run]:
+    found = client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}'")
+    return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+@contextmanager
+def _errors(what: str) -> Iterator[None]:
+    """Makes ExperimentsError of what MLflow, its database and its artifact store raise; passwords are left out."""
+    try:
+        yield
+    except (
+        MlflowException,
+        SQLAlchemyError,
+        OSError,
+        BotoCoreError,
+        ClientError,
+        boto3.exceptions.Boto3Error,
+    ) as error:
+        sentence = (
+            f"{what} failed: {error}. See that MLflow is up, that its address is right, and that it may be written"
+        )
+        raise ExperimentsError(re.sub(r"//[^/@\s]+@", "//***@", sentence)) from None
