@@ -88,7 +88,11 @@ class Stack:
             },
             "labelcycle_ledger": {"conn_type": "sqlite", "host": str(self.folder / "ledger.db")},
             "labelcycle_datasets": {"conn_type": "git", "host": str(self.repository)},
-            "mlflow_default": {"conn_type": "mlflow", "host": self.mlflow},
+            "mlflow_default": {
+                "conn_type": "mlflow",
+                "host": self.mlflow,
+                "extra": {"artifacts": str(self.folder / "mlflow")},
+            },
         }
 
 

@@ -112,7 +112,7 @@ class ProjectClients:
         connection = BaseHook.get_connection(self.project.mlflow.connection)
         if not connection.host:
             raise ValueError(f"connection {connection.conn_id!r} needs a host: MLflow's tracking URI")
-        return Experiments(connection.host)
+        return Experiments(connection.host, connection.extra_dejson.get("artifacts"))
 
     @cached_property
     def _s3(self) -> "S3Client":
