@@ -1,14 +1,23 @@
 """What to label: the model of a project's YAML file. Every field's description is the YAML's documentation."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from include.lifecycle.images import split_uri
+from include.projects.fields import (
+    ConnectionId,
+    Folder,
+    LabelName,
+    Name,
+    Prefix,
+    Schedule,
+    Settings,
+    Share,
+    SplitName,
+)
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
+_TAKEN = ("occluded", "rotation")  # attributes that every released object has, named as in CVAT's COCO export
 
 
 class Section(BaseModel):
@@ -20,44 +29,85 @@ class Section(BaseModel):
 class Attribute(Section):
     """An attribute of a label, as CVAT knows it."""
 
-    name: str = Field(min_length=1, max_length=64)
-    input_type: Literal["text", "select", "radio", "checkbox", "number"] = "text"
-    values: tuple[str, ...] = Field(default=(), description="Allowed values; for text, none.")
-    default_value: str = ""
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    name: LabelName = Field(description="The attribute's name in CVAT; not occluded or rotation.")
+    input_type: Literal["text", "select", "radio", "checkbox", "number"] = Field(
+        default="text", description="How people enter it."
+    )
+    values: tuple[str, ...] = Field(
+        default=(), description="For select and radio, the choices; for number, minimum, maximum and step; else none."
+    )
+    default_value: str = Field(
+        default="", description="What it is at first: one of the choices, a number, or true or false for a checkbox."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in _TAKEN:
+            raise ValueError(f"every released object has an attribute {name!r} already: call this one otherwise")
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        match self.input_type:
+            case "select" | "radio":
+                self._check_choices()
+            case "number":
+                self._check_range()
+            case _ if self.values:
+                raise ValueError(f"values are for select, radio and number, not for {self.input_type}")
+            case "checkbox" if self.default_value not in ("true", "false"):
+                raise ValueError("a checkbox needs a default_value, 'true' or 'false' in quotes")
+        return self
+
+    def _check_choices(self) -> None:
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise ValueError(f"{self.input_type} needs values, each of them once")
+        if self.default_value not in self.values:
+            raise ValueError(f"default_value must be one of values: {', '.join(self.values)}")
+
+    def _check_range(self) -> None:
+        try:
+            low, high, step = map(float, self.values)
+            right = step > 0 and low <= float(self.default_value) <= high
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError("number needs values [minimum, maximum, step], and a default_value between them")
 
 
 class Label(Section):
     """A class of objects."""
 
-    name: str = Field(min_length=1, max_length=64)
-    type: Literal["rectangle"] = "rectangle"
-    attributes: tuple[Attribute, ...] = ()
+    name: LabelName = Field(description="The label's name in CVAT, and the category's in releases.")
+    type: Literal["rectangle"] = Field(default="rectangle", description="The shape that is drawn.")
+    attributes: tuple[Attribute, ...] = Field(default=(), description="What people say of each object.")
+
+    @field_validator("attributes")
+    @classmethod
+    def _unlike(cls, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+        _check_names("attributes of a label", [attribute.name for attribute in attributes])
+        return attributes
 
 
 class Images(Section):
     """Where the images land."""
 
-    uri: str = Field(description="Bucket and prefix, as in s3://bucket/incoming/.")
-    connection: str = Field(default="aws_default", description="Airflow connection to the bucket.")
+    uri: Prefix = Field(description="Bucket and prefix, as in s3://bucket/incoming/.")
+    connection: ConnectionId = Field(default="aws_default", description="Airflow connection to the bucket.")
     max_failed_share: Share = Field(
         default=0.25,
         description="A run fails where more than this share of its new images goes to quarantine as unreadable.",
     )
 
-    @field_validator("uri")
-    @classmethod
-    def _is_a_prefix(cls, uri: str) -> str:
-        split_uri(uri)
-        if not uri.endswith("/"):
-            raise ValueError(f"{uri!r} must end with a slash: it is a prefix, not an object")
-        return uri
-
 
 class Cvat(Section):
     """Where people label."""
 
-    connection: str = Field(default="cvat_default", description="Airflow connection to the CVAT server.")
-    storage_connection: str | None = Field(
+    connection: ConnectionId = Field(default="cvat_default", description="Airflow connection to the CVAT server.")
+    storage_connection: ConnectionId | None = Field(
         default=None,
         description="Airflow connection whose keys CVAT itself reads the bucket with; the images' by default.",
     )
@@ -77,8 +127,8 @@ class Cvat(Section):
 class Annotator(Section):
     """The model that pre-annotates."""
 
-    name: str = Field(description="A bundled annotator's name, or module:attribute of your own.")
-    settings: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(min_length=1, description="A bundled annotator's name, or module:attribute of your own.")
+    settings: Settings = Field(default_factory=dict, description="What the annotator is made with; no secrets.")
 
 
 class Batches(Section):
@@ -118,32 +168,42 @@ class Routing(Section):
 class Done(Section):
     """The stage and state in which CVAT leaves a job that a person has finished."""
 
-    stage: Literal["annotation", "validation", "acceptance"] = "annotation"
-    state: Literal["completed"] = "completed"
+    stage: Literal["annotation", "validation", "acceptance"] = Field(
+        default="annotation", description="The stage, or a later one."
+    )
+    state: Literal["completed"] = Field(default="completed", description="The state.")
 
 
 class Evaluation(Section):
     """How predictions are compared with what people made of them."""
 
-    iou: float = Field(default=0.5, gt=0, lt=1)
-    min_score: Share = 0.0
+    iou: float = Field(
+        default=0.5, gt=0, lt=1, description="Two boxes are the same object from this intersection over union on."
+    )
+    min_score: Share = Field(default=0.0, description="Predictions below this score count as not made.")
 
 
 class Gate(Section):
     """What a release must reach; empty: nothing."""
 
-    min_images: int = Field(default=1, ge=1)
-    min_f1_micro: Share | None = None
+    min_images: int = Field(default=1, ge=1, description="The fewest images in a release.")
+    min_f1_micro: Share | None = Field(default=None, description="The lowest micro F1 of the latest evaluation.")
 
 
 class Release(Section):
     """What is released, and where to."""
 
-    connection: str = Field(default="labelcycle_datasets", description="Airflow connection to the git repository.")
-    remote: str = Field(description="Where DVC keeps the data, as in s3://bucket/dvc.")
-    splits: dict[str, Share] = Field(default={"train": 0.8, "val": 0.1, "test": 0.1})
-    split_seed: str = "0"
-    gate: Gate = Gate()
+    connection: ConnectionId = Field(
+        default="labelcycle_datasets", description="Airflow connection to the git repository."
+    )
+    remote: Folder = Field(description="Where DVC keeps the data, as in s3://bucket/dvc.")
+    splits: dict[SplitName, Share] = Field(
+        default={"train": 0.8, "val": 0.1, "test": 0.1},
+        description="The share of each part; together 1.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    split_seed: str = Field(default="0", description="Changes which image is in which part: a new major version.")
+    gate: Gate = Field(default=Gate(), description="What a release must reach.")
 
     @field_validator("splits")
     @classmethod
@@ -156,48 +216,66 @@ class Release(Section):
 class Ledger(Section):
     """Where Labelcycle keeps its own records."""
 
-    connection: str = Field(default="labelcycle_ledger", description="Airflow connection to the ledger's database.")
-    store: str = Field(description="Where predictions and revisions are kept, as in s3://bucket/ledger.")
+    connection: ConnectionId = Field(
+        default="labelcycle_ledger", description="Airflow connection to the ledger's database."
+    )
+    store: Folder = Field(description="Where predictions and revisions are kept, as in s3://bucket/ledger.")
 
 
 class Mlflow(Section):
     """Where evaluations and releases are logged."""
 
-    connection: str = Field(default="mlflow_default", description="Airflow connection to the tracking server.")
+    connection: ConnectionId = Field(default="mlflow_default", description="Airflow connection to the tracking server.")
 
 
 class Schedules(Section):
-    """When the DAGs run: presets or cron expressions; empty: only when asked."""
+    """When the DAGs run: @daily and the like, or cron expressions; null: only when asked."""
 
-    ingest: str | None = "@daily"
-    evaluate: str | None = "@hourly"
-    release: str | None = "@daily"
+    ingest: Schedule | None = Field(default="@daily", description="When images are taken in.")
+    evaluate: Schedule | None = Field(default="@hourly", description="When finished jobs are read and measured.")
+    release: Schedule | None = Field(default="@daily", description="When a new version is made, if anything changed.")
 
 
 class Project(Section):
     """One labeling project."""
 
     name: Name = Field(description="Lower-case identifier; the file is called <name>.yaml.")
-    description: str = ""
+    description: str = Field(default="", description="A few words for the DAGs' list.")
     owner: str = Field(default="labelcycle", min_length=1, description="Who is asked; the DAGs' owner.")
     active: bool = Field(default=True, description="Whether DAGs are made of it.")
-    images: Images
-    labels: tuple[Label, ...] = Field(min_length=1)
-    cvat: Cvat = Cvat()
-    annotator: Annotator
-    batches: Batches = Batches()
-    routing: Routing = Routing()
-    done: Done = Done()
-    evaluation: Evaluation = Evaluation()
-    release: Release
-    ledger: Ledger
-    mlflow: Mlflow = Mlflow()
-    schedules: Schedules = Schedules()
+    images: Images = Field(description="Where the images land.")
+    labels: tuple[Label, ...] = Field(
+        description="The classes of objects; their order is COCO's.", json_schema_extra={"minItems": 1}
+    )
+    cvat: Cvat = Field(default=Cvat(), description="Where people label.")
+    annotator: Annotator = Field(description="The model that pre-annotates.")
+    batches: Batches = Field(default=Batches(), description="How images become CVAT tasks.")
+    routing: Routing = Field(default=Routing(), description="Who looks at what.")
+    done: Done = Field(default=Done(), description="When a job counts as finished.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="How predictions are measured.")
+    release: Release = Field(description="What is released, and where to.")
+    ledger: Ledger = Field(description="Where Labelcycle keeps its own records.")
+    mlflow: Mlflow = Field(default=Mlflow(), description="Where figures are logged.")
+    schedules: Schedules = Field(default=Schedules(), description="When the DAGs run.")
 
     @field_validator("labels")
     @classmethod
-    def _unique(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        names = [label.name for label in labels]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"labels must have different names; twice: {', '.join(sorted(twice))}")
+    def _unlike(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        if not labels:  # not by min_length: pydantic counts the broken ones as none
+            raise ValueError("a project needs a label")
+        _check_names("labels", [label.name for label in labels])
         return labels
+
+    @field_validator("release", "ledger")
+    @classmethod
+    def _elsewhere(cls, section: Release | Ledger, info: ValidationInfo) -> Release | Ledger:
+        images: Images | None = info.data.get("images")
+        name, folder = ("remote", section.remote) if isinstance(section, Release) else ("store", section.store)
+        if images and f"{folder}/".startswith(images.uri):
+            raise ValueError(f"{name} must not be under images.uri: its files would be taken for images")
+        return section
+
+
+def _check_names(what: str, names: list[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{what} must have different names; twice: {', '.join(twice)}")

@@ -1,0 +1,86 @@
+"""The kinds of values in a project file, each with what it must look like."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from croniter import croniter  # type: ignore[import-untyped]
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+_BUCKET = r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]/"
+_PRESETS = frozenset({"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})  # Airflow's for cron
+_SECRETS = frozenset({"password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"})
+_SECRET_KEYS = ("api_key", "access_key", "private_key", "secret_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A text that matches a pattern as a whole. The sentence tells what is right, never what was given: that may be
+    a secret in the wrong place."""
+
+    pattern: str
+    sentence: str
+
+    def check(self, value: str) -> str:
+        """The value. Raises ValueError with the sentence where it does not match."""
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.sentence)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+
+def _schedule(value: str) -> str:
+    if value not in _PRESETS and not (len(value.split()) == 5 and croniter.is_valid(value)):
+        presets = ", ".join(sorted(_PRESETS))
+        raise ValueError(f"must be a cron expression of five fields, as in '30 6 * * 1-5', or one of {presets}")
+    return value
+
+
+def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
+    if found := sorted(key for key in _keys(settings) if _is_secret(key)):
+        raise ValueError(f"secrets live in Airflow connections, not in files: remove {', '.join(found)}")
+    return settings
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys(inner)
+
+
+def _is_secret(key: str) -> bool:
+    words = key.lower().replace("-", "_")
+    return bool(_SECRETS & set(words.split("_"))) or words.endswith(_SECRET_KEYS)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[
+    str,
+    Like("[a-z][a-z0-9_]{0,62}", "must be lower-case letters, digits and _, a letter first, 63 at the most"),
+]
+LabelName = Annotated[
+    str, Field(max_length=64), Like(r"\S(?:.*\S)?", "must be one line of text without blanks at its ends")
+]
+ConnectionId = Annotated[
+    str,
+    Like("[A-Za-z0-9_.-]{1,200}", "must be the id of an Airflow connection: letters, digits, _, . and - only"),
+]
+SplitName = Annotated[str, Like("[A-Za-z0-9_-]+", "names a file: use letters, digits, _ and - only")]
+Folder = Annotated[
+    str, Like(rf"{_BUCKET}[^\s/](?:.*[^\s/])?", "must look like s3://bucket/folder, without a slash at its end")
+]
+Prefix = Annotated[str, Like(rf"{_BUCKET}[^\s/].*/", "must look like s3://bucket/prefix/, with a slash at its end")]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+Settings = Annotated[dict[str, Any], AfterValidator(_without_secrets)]
