@@ -32,6 +32,7 @@ from include.emulator.routes import (
     users,
 )
 from include.emulator.state import Clock, State
+from include.emulator.uploads import sweep
 from include.emulator.worker import Worker
 
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
@@ -81,6 +82,7 @@ def create_app(folder: Path, admin: Admin, clock: Clock | None = None) -> FastAP
     state = State(folder, clock or Clock())
     worker, faults = Worker(state), Faults()
     _ensure_admin(state, admin)
+    sweep(state)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:

@@ -4,8 +4,8 @@ import functools
 import io
 import posixpath
 import sqlite3
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import boto3
@@ -49,7 +49,7 @@ class ObjectNotFoundError(Exception):
 class Bucket:
     """Reads one bucket. Unknown objects raise `ObjectNotFoundError`; other trouble is botocore's own exceptions."""
 
-    def __init__(self, storage: sqlite3.Row) -> None:
+    def __init__(self, storage: Mapping[str, Any] | sqlite3.Row) -> None:
         self.name: str = storage["resource"]
         options = dict(parse_qsl(storage["specific_attributes"]))
         self._s3 = _client(

@@ -97,7 +97,11 @@ def _anyone(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> Ca
 
 def _somebody(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> UserCall:
     negotiate(request)
-    return UserCall(request, raw, identify(request.app.state.memory, request))
+    user = identify(request.app.state.memory, request)
+    organization = request.query_params.get("org") or request.headers.get("x-organization")
+    if organization:
+        raise Refusal(404, {"detail": f"{organization} organization does not exist."})
+    return UserCall(request, raw, user)
 
 
 Anyone = Annotated[Call, Depends(_anyone)]

@@ -56,8 +56,3 @@ def user_id(connection: sqlite3.Connection, value: Any) -> int | None:
     if connection.execute("SELECT 1 FROM users WHERE id = ?", (value,)).fetchone() is None:
         raise server_error()
     return value
-
-
-def flag(value: Any) -> bool:
-    """A boolean as JSON or a form has it."""
-    return value if isinstance(value, bool) else str(value).lower() in ("true", "1", "yes", "on")

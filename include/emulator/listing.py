@@ -7,8 +7,8 @@ CVAT's lists share one grammar: plain parameters that must match exactly, `searc
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -35,18 +35,18 @@ class Condition:
 class Listing:
     """What one list knows.
 
-    `source` is a FROM clause; `columns` name the SQL expression behind each term that may be filtered, searched
-    and sorted by; `parameters` are the terms that are plain query parameters too, with their allowed values if
-    these are few (an int there: any whole number).
+    `source` is a FROM clause that holds the listed `table`, whose `key` is the last thing to order by; `columns`
+    name the SQL expression behind each term that may be filtered, searched and sorted by; `parameters` are the terms
+    that are plain query parameters too: whole numbers, texts, or one of a few texts.
     """
 
+    table: str
     source: str
-    key: str
     columns: Mapping[str, str]
     parameters: Mapping[str, type[int] | type[str] | tuple[str, ...]]
     searched: tuple[str, ...] = ()
-    order: str = "DESC"
-    extra: Mapping[str, str] = field(default_factory=dict)
+    key: str = "id"
+    order: Literal["ASC", "DESC"] = "DESC"
 
     def answer(
         self,
@@ -63,9 +63,8 @@ class Listing:
         where = visible & self._plain(call.query) & self._searched(call.query) & self._filtered(call.query)
         (count,) = connection.execute(f"SELECT count(*) FROM {self.source} WHERE {where.sql}", where.values).fetchone()
         page = _Page.of(call.query, count)
-        columns = ", ".join([f"{self.key.partition('.')[0]}.*", *(f"{sql} AS {n}" for n, sql in self.extra.items())])
         rows = connection.execute(
-            f"SELECT {columns} FROM {self.source} WHERE {where.sql}"
+            f"SELECT {self.table}.* FROM {self.source} WHERE {where.sql}"
             f" ORDER BY {self._order(call.query)} LIMIT ? OFFSET ?",
             (*where.values, page.size, (page.number - 1) * page.size),
         ).fetchall()
@@ -85,7 +84,7 @@ class Listing:
             if isinstance(allowed, tuple) and value not in allowed:
                 text = f"Select a valid choice. {value} is not one of the available choices."
                 raise invalid({name: [text]})
-            if allowed is int and not value.lstrip("-").isdigit():
+            if allowed is int and not value.lstrip("-").isdecimal():
                 raise invalid({name: ["Enter a number."]})
             condition &= Condition(f"{self.columns[name]} = ?", (int(value) if allowed is int else value,))
         return condition
@@ -150,7 +149,7 @@ class Listing:
             for term in terms
             if term.lstrip("-") in self.columns
         ]
-        return ", ".join([*known, f"{self.key} {self.order}"])
+        return ", ".join([*known, f"{self.table}.{self.key} {self.order}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +160,14 @@ class _Page:
     @classmethod
     def of(cls, query: Mapping[str, str], count: int) -> "_Page":
         asked = query.get("page_size", "")
-        size = int(asked) if asked.isdigit() and int(asked) > 0 else _DEFAULT_PAGE_SIZE
+        size = int(asked) if asked.isdecimal() and int(asked) > 0 else _DEFAULT_PAGE_SIZE
         if asked == "all":
             size = max(count, 1)
         last = max(1, -(-count // size))
         number = query.get("page", "1")
         if number == "last":
             number = str(last)
-        if not number.isdigit() or not 1 <= int(number) <= last:
+        if not number.isdecimal() or not 1 <= int(number) <= last:
             raise Refusal(404, {"detail": "Invalid page."})
         return cls(int(number), size)
 

@@ -45,7 +45,7 @@ def in_order(names: Iterable[str], method: str) -> list[str]:
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def read_header(name: str, source: BinaryIO, shown_as: str) -> Frame:

@@ -65,6 +65,12 @@ def _claim(state: State, task_id: int, parts: list[tuple[str, Path]]) -> None:
             part.unlink(missing_ok=True)
 
 
+def sweep(state: State) -> None:
+    """Removes the pieces of uploads that a killed server was still writing. Resumable ones can go on."""
+    for part in (state.folder / "uploads").glob("*/.*.part"):
+        part.unlink()
+
+
 class ResumableUpload:
     """A file that arrives in pieces (TUS). Its length and name ride in the names of two files until it is whole."""
 

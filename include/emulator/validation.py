@@ -137,7 +137,7 @@ def _whole(item: Item, name: str, errors: Errors) -> int:
     if value is None:
         errors[name] = [REQUIRED]
         return 0
-    if isinstance(value, str) and value.lstrip("-").isdigit():
+    if isinstance(value, str) and value.lstrip("-").isdecimal():
         value = int(value)
     if not isinstance(value, int):
         errors[name] = ["A valid integer is required."]

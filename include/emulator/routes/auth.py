@@ -19,8 +19,8 @@ _MIN_USERNAME = 5
 _MIN_PASSWORD = 8
 
 _TOKENS = Listing(
+    table="access_tokens",
     source="access_tokens",
-    key="access_tokens.id",
     columns={
         "id": "access_tokens.id",
         "name": "access_tokens.name",

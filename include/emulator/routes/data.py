@@ -140,7 +140,7 @@ def resumable_offset(call: Somebody, task_id: int, file_id: str) -> Response:
 @router.patch("/api/tasks/{task_id}/data/{file_id}")
 def resumable_append(call: Somebody, task_id: int, file_id: str) -> Response:
     sent = call.request.headers.get("upload-offset", "")
-    if not sent.isdigit():
+    if not sent.isdecimal():
         raise Refusal(400, "")
     offset = _resumable(call, task_id, file_id).append(int(sent), call.raw)
     return Response(status_code=204, headers={**_TUS, "upload-offset": str(offset)})

@@ -170,7 +170,7 @@ def _chunk(call: UserCall, frames: _Range, data: sqlite3.Row, quality: int | Non
 
 
 def _number(query: dict[str, str], name: str) -> int:
-    if not query.get(name, "").isdigit():
+    if not query.get(name, "").isdecimal():
         raise invalid(["Number is not specified"])
     return int(query[name])
 

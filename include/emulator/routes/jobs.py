@@ -14,8 +14,8 @@ from include.emulator.listing import Listing
 router = APIRouter()
 
 _JOBS = Listing(
+    table="jobs",
     source=access.JOBS,
-    key="jobs.id",
     columns={
         "id": "jobs.id",
         "task_id": "jobs.task_id",

@@ -12,8 +12,8 @@ from include.emulator.listing import Condition, Listing
 router = APIRouter()
 
 _LABELS = Listing(
+    table="labels",
     source="labels LEFT JOIN projects ON projects.id = labels.project_id LEFT JOIN tasks ON tasks.id = labels.task_id",
-    key="labels.id",
     columns={"id": "labels.id", "name": "labels.name", "type": "labels.type", "color": "labels.color"},
     parameters={"name": str, "type": str, "color": str},
     searched=("name",),
@@ -30,7 +30,7 @@ def list_labels(call: Somebody) -> Response:
 
 def _scope(call: UserCall, connection: sqlite3.Connection) -> Condition:
     """Which project's or task's labels are asked for. An unknown one is a 500, as in CVAT."""
-    given = {n: int(v) for n in ("job_id", "task_id", "project_id") if (v := call.query.get(n, "")).isdigit()}
+    given = {n: int(v) for n in ("job_id", "task_id", "project_id") if (v := call.query.get(n, "")).isdecimal()}
     try:
         if "job_id" in given:
             job = access.job(connection, call.user, given["job_id"])

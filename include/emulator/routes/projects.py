@@ -14,8 +14,8 @@ from include.emulator.listing import Listing
 router = APIRouter()
 
 _PROJECTS = Listing(
+    table="projects",
     source=access.PROJECTS,
-    key="projects.id",
     columns={
         "id": "projects.id",
         "name": "projects.name",

@@ -12,8 +12,9 @@ from include.emulator.listing import Condition, Listing
 router = APIRouter()
 
 _REQUESTS = Listing(
+    table="requests",
     source="requests JOIN tasks ON tasks.id = requests.task_id",
-    key="requests.number",
+    key="number",
     columns={
         "status": "requests.status",
         "action": "'create'",

@@ -1,6 +1,7 @@
 """Cloud storages."""
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from include.emulator.media import MediaError, is_image
 router = APIRouter()
 
 _CREDENTIALS = ("KEY_SECRET_KEY_PAIR", "ANONYMOUS_ACCESS")
-_CHANGEABLE = (
+_SETTINGS = (
     "resource",
     "display_name",
     "credentials_type",
@@ -28,8 +29,8 @@ _CHANGEABLE = (
 )
 
 _STORAGES = Listing(
+    table="cloud_storages",
     source="cloud_storages",
-    key="cloud_storages.id",
     columns={
         "id": "cloud_storages.id",
         "name": "cloud_storages.display_name",
@@ -60,31 +61,29 @@ def create_storage(call: Somebody) -> Response:
         raise invalid(wrong)
     fields.choice(body, "provider_type", ("AWS_S3_BUCKET",), "")  # the one kind that the emulator can read
     fields.choice(body, "credentials_type", _CREDENTIALS, "")
+    settings = {name: str(body.get(name) or "") for name in _SETTINGS}
+    manifests = body.get("manifests") or []
+    _check(settings, manifests)
     now = call.state.now()
+    row = {"owner_id": call.user.id, "manifests": orjson.dumps(manifests), "created_date": now, "updated_date": now}
+    row |= {"provider_type": body["provider_type"], **settings}
     with call.state.write() as connection:
-        names = ["owner_id", "provider_type", "manifests", "created_date", "updated_date", *_CHANGEABLE]
-        values = [call.user.id, body["provider_type"], "[]", now, now, *(str(body.get(n) or "") for n in _CHANGEABLE)]
-        row = connection.execute(
-            f"INSERT INTO cloud_storages ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) RETURNING *",
-            values,
+        made = connection.execute(
+            f"INSERT INTO cloud_storages ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING *",
+            tuple(row.values()),
         ).fetchone()
-        row = _checked(connection, row, body.get("manifests") or [])
-        return CvatJson(_storage(call, connection, row), 201)
+        return CvatJson(_storage(call, connection, made), 201)
 
 
-def _checked(connection: sqlite3.Connection, row: sqlite3.Row, manifests: list[str]) -> sqlite3.Row:
-    """Makes sure that the bucket and the manifests are there, then keeps the manifests' names."""
-    bucket = Bucket(row)
+def _check(settings: Mapping[str, Any], manifests: list[str]) -> None:
+    """Raises a 400 refusal unless the bucket and the manifests are there. Asks the bucket: not for transactions."""
+    bucket = Bucket(settings)
     if not bucket.is_reachable():
         raise invalid_text(f"resource: The resource {bucket.name} not found. It may have been deleted.\n")
     for manifest in manifests:
         if not bucket.has(manifest):
             text = f"The '{manifest}' file does not exist on '{bucket.name}' cloud storage"
             raise invalid({"manifests": text})
-    kept: sqlite3.Row = connection.execute(
-        "UPDATE cloud_storages SET manifests = ? WHERE id = ? RETURNING *", (orjson.dumps(manifests), row["id"])
-    ).fetchone()
-    return kept
 
 
 @router.get("/api/cloudstorages")
@@ -103,16 +102,19 @@ def get_storage(call: Somebody, storage_id: int) -> Response:
 @router.patch("/api/cloudstorages/{storage_id}")
 def patch_storage(call: Somebody, storage_id: int) -> Response:
     body = call.json()
+    with call.state.read() as connection:
+        row = access.own_storage(connection, call.user, storage_id)
+    settings = {name: str(body.get(name, row[name]) or "") for name in _SETTINGS}
+    manifests = body.get("manifests", orjson.loads(row["manifests"]))
+    _check(settings, manifests)
+    changes = {**settings, "manifests": orjson.dumps(manifests), "updated_date": call.state.now()}
     with call.state.write() as connection:
         access.own_storage(connection, call.user, storage_id)
-        for name in _CHANGEABLE:
-            if name in body:
-                connection.execute(f"UPDATE cloud_storages SET {name} = ? WHERE id = ?", (body[name], storage_id))
-        row = connection.execute(
-            "UPDATE cloud_storages SET updated_date = ? WHERE id = ? RETURNING *", (call.state.now(), storage_id)
+        changed = connection.execute(
+            f"UPDATE cloud_storages SET {', '.join(f'{name} = ?' for name in changes)} WHERE id = ? RETURNING *",
+            (*changes.values(), storage_id),
         ).fetchone()
-        row = _checked(connection, row, body.get("manifests", orjson.loads(row["manifests"])))
-        return CvatJson(_storage(call, connection, row))
+        return CvatJson(_storage(call, connection, changed))
 
 
 @router.delete("/api/cloudstorages/{storage_id}")

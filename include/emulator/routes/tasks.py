@@ -14,8 +14,8 @@ from include.emulator.listing import Listing
 router = APIRouter()
 
 _TASKS = Listing(
+    table="tasks",
     source=access.TASKS,
-    key="tasks.id",
     columns={
         "id": "tasks.id",
         "name": "tasks.name",

@@ -12,8 +12,8 @@ from include.emulator.listing import Condition, Listing
 router = APIRouter()
 
 _USERS = Listing(
+    table="users",
     source="users",
-    key="users.id",
     columns={name: f"users.{name}" for name in ("id", "username", "first_name", "last_name", "email")}
     | {"is_active": "'true'"},
     parameters={"id": int, "username": str, "first_name": str, "last_name": str, "is_active": ("true", "false")},
