@@ -48,8 +48,8 @@ class Revision:
 def revision_id(image_ids: Iterable[str], annotations: Iterable[Annotation]) -> str:
     """The digest of a job's canonical rows: SHA-256 over its images and, sorted, what is drawn on them.
 
-    Points count to 0.01 px, as CVAT keeps them. Shape ids and sources do not count: they say how an annotation came to
-    be, not what it is.
+    Points count to 0.01 px, as CVAT keeps them, and rotations to 0.01 degrees of one turn. Shape ids and sources do
+    not count: they say how an annotation came to be, not what it is.
     """
     rows = sorted(_row(annotation) for annotation in annotations)
     text = json.dumps([list(image_ids), rows], ensure_ascii=False, separators=(",", ":"))
@@ -58,6 +58,11 @@ def revision_id(image_ids: Iterable[str], annotations: Iterable[Annotation]) -> 
 
 def _row(annotation: Annotation) -> list[object]:
     shape = annotation.shape
-    points = [round(value, 2) + 0.0 for value in shape.points]  # + 0.0 makes -0.0 the same as 0.0
-    attributes = [list(pair) for pair in shape.attributes]
-    return [annotation.image_id, shape.label, shape.type, points, round(shape.rotation, 2), shape.occluded, attributes]
+    points = [_rounded(value) for value in shape.points]
+    rotation = _rounded(_rounded(shape.rotation % 360) % 360)  # a whole turn, however it was rounded up, is none
+    attributes = [list(pair) for pair in sorted(shape.attributes)]
+    return [annotation.image_id, shape.label, shape.type, points, rotation, shape.occluded, attributes]
+
+
+def _rounded(value: float) -> float:
+    return round(value, 2) + 0.0  # + 0.0 makes -0.0 the same as 0.0, and 3 the same as 3.0
