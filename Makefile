@@ -42,7 +42,7 @@ format: $(STAMP)  ## mend lint and format
 	$(BIN)/ruff format .
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
 
 clean:  ## forget the demo's state
 	rm -rf .labelcycle

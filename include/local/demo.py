@@ -1,12 +1,13 @@
 """Three days of a small project, for real: photographs land, a model and people label them, versions are released."""
 
+import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,8 @@ def review(stack: Stack, number: int) -> None:
     """Let the reviewer work on what waits for people."""
     truth = load_truth(stack.folder / "truth.json")
     reviewed = review_jobs(stack.cvat.url, stack.reviewer, truth, SEED)
+    with (stack.folder / "reviews.jsonl").open("a") as file:
+        file.write(json.dumps(asdict(reviewed)) + "\n")
     print(f"day {number}  the reviewer             completed {reviewed.jobs} jobs", flush=True)
 
 

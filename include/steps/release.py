@@ -87,8 +87,20 @@ def publish_release(
     with ledger.leases.hold(f"datasets/{project.release.connection}", holder, _LEASE):
         message = f"{project.name} {tag}\n\nLabelcycle-Digest: {release.digest}\n"
         published = repository.publish(tag, project.name, message, write)
+        if published.already:
+            _check_is_ours(release, repository)
     ledger.releases.published(tag, published.commit, published.dvc_md5)
     ledger.audit.add(project.name, "publish", tag, f"commit {published.commit}, data {published.dvc_md5}")
+
+
+def _check_is_ours(release: ReleaseRecord, repository: DatasetRepository) -> None:
+    """A tag that was there must hold what was pinned: another ledger may have released under the same name."""
+    found = [tag for tag in repository.tags(release.tag) if tag.name == release.tag]
+    if not found or f"Labelcycle-Digest: {release.digest}" not in found[0].message:
+        raise GateError(
+            f"{release.tag} is in the repository with another content than the ledger has pinned ({release.digest}): "
+            "another ledger made it; restore that one, or release into a repository of your own"
+        )
 
 
 def log_release(
