@@ -7,6 +7,9 @@ from pathlib import Path
 from include.datasets.coco import CocoAnnotation, CocoDocument, CocoImage, read_coco
 from include.datasets.contents import ReleaseContents, from_json
 from include.datasets.release import CONTENTS, ManifestRow, coco_path, read_manifest
+from include.datasets.voc import count_voc
+from include.datasets.yolo import count_yolo
+from include.projects.fields import Format
 
 EDGE = 0.05  # pixels by which a box may reach over an image's edge: what rounding does
 
@@ -17,7 +20,7 @@ def check_release(folder: Path) -> list[str]:
     Looked at: that the files can be read; that labels, and counts by split and class, are those of
     `dataset.json`; that ids are unique and refer to something; that boxes have a size and are inside their
     image (of a rotated one, the centre); that images and manifest name each other with the same size and
-    split.
+    split; that the other formats have the same number of objects of each class on each image as COCO.
     """
     try:
         contents = from_json((folder / CONTENTS).read_text(encoding="utf-8"))
@@ -28,6 +31,7 @@ def check_release(folder: Path) -> list[str]:
     problems = list(_manifest_problems(manifest, splits))
     for split, document in splits.items():
         problems += [f"{split}: {problem}" for problem in _split_problems(split, document, contents)]
+        problems += [f"{split}: {problem}" for problem in _format_problems(folder, split, document, contents)]
     return problems
 
 
@@ -58,6 +62,9 @@ def _split_problems(split: str, document: CocoDocument, contents: ReleaseContent
     for label, count in contents.annotations[split].items():
         if counts[label] != count:
             yield f"it has {counts[label]} annotations of {label!r}, not {count}."
+    rotated = sum(1 for annotation in document.annotations if annotation.attributes.get("rotation"))
+    if rotated != contents.rotated.get(split, rotated):
+        yield f"it has {rotated} rotated annotations, not {contents.rotated[split]}."
     yield from _twice("image", [image.id for image in document.images])
     yield from _twice("annotation", [annotation.id for annotation in document.annotations])
     images = {image.id: image for image in document.images}
@@ -68,6 +75,43 @@ def _split_problems(split: str, document: CocoDocument, contents: ReleaseContent
             yield f"annotation {annotation.id} is of image {annotation.image_id}, which there is not."
         else:
             yield from _box_problems(annotation, images[annotation.image_id])
+
+
+def _format_problems(folder: Path, split: str, document: CocoDocument, contents: ReleaseContents) -> Iterator[str]:
+    expected = _counts(document)
+    for name in contents.settings.formats:
+        try:
+            found = _counted(folder / name, name, split, expected)
+        except (OSError, ValueError) as error:
+            yield f"{name} cannot be read: {error}"
+            continue
+        yield from (f"{name} does not list {key}." for key in sorted(expected.keys() - found.keys()))
+        for key, counts in sorted(found.items()):
+            if counts != expected[key]:
+                yield f"{name} has {dict(counts)} on {key}, and coco {dict(expected[key])}."
+
+
+def _counts(document: CocoDocument) -> dict[str, Counter[str]]:
+    """How many objects of which class COCO has for each key; what refers to nothing is told elsewhere."""
+    keys = {image.id: image.file_name for image in document.images}
+    labels = {category.id: category.name for category in document.categories}
+    counts: dict[str, Counter[str]] = {key: Counter() for key in keys.values()}
+    for annotation in document.annotations:
+        if annotation.image_id in keys and annotation.category_id in labels:
+            counts[keys[annotation.image_id]][labels[annotation.category_id]] += 1
+    return counts
+
+
+def _counted(
+    folder: Path, name: Format, split: str, expected: Mapping[str, Counter[str]]
+) -> Mapping[str, Counter[str]]:
+    match name:
+        case "coco":
+            return expected
+        case "yolo":
+            return count_yolo(folder, split, expected)
+        case "voc":
+            return count_voc(folder, split, expected)
 
 
 def _twice(kind: str, ids: Sequence[int]) -> Iterator[str]:

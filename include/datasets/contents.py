@@ -5,15 +5,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from pydantic import TypeAdapter
 
+from include.datasets.layout import check_names
 from include.datasets.splits import check_shares, split_of
-from include.lifecycle.boxes import corners_of
+from include.lifecycle.boxes import Box, corners_of
 from include.lifecycle.images import Image, split_uri
 from include.lifecycle.reviews import Acceptance, Annotation
 from include.lifecycle.shapes import Shape
+from include.projects.fields import Format
 
 Row = tuple[str, str, tuple[float, ...], float, bool, tuple[tuple[str, str], ...]]
 
@@ -23,17 +25,20 @@ DECIMALS = 2  # of a pixel or degree: what CVAT's interface and exports keep
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """What a project says of its releases: its name, the shares of the splits by name, and the seed of their
-    draw.
+    """What a project says of its releases: its name, the shares of the splits by name, the seed of their draw,
+    and the formats, of which COCO is always one.
 
-    Raises ValueError where the shares do not add up to 1 or a split cannot name a file.
+    Raises ValueError where the shares do not add up to 1, a split cannot name a file, or COCO is not among the formats.
     """
 
     name: str
     splits: Mapping[str, float]
     seed: str
+    formats: tuple[Format, ...] = ("coco",)
 
     def __post_init__(self) -> None:
+        if "coco" not in self.formats:
+            raise ValueError("every release is in the format coco, and may be in others besides")
         check_shares(self.splits)
         for split in self.splits:
             if not re.fullmatch(r"[A-Za-z0-9_-]+", split):
@@ -59,8 +64,8 @@ class ReleasedImage:
 @dataclass(frozen=True, slots=True)
 class ReleaseContents:
     """What a release holds. The digest stands for all of it, the images' digest for which images these are;
-    counts are of images by split, and of annotations by split and class, zeros left in. Kept as
-    `dataset.json`."""
+    counts are of images by split, of annotations by split and class, zeros left in, and by split of those
+    that are rotated: YOLO, VOC and COCO's `bbox` have the upright box around them. Kept as `dataset.json`."""
 
     digest: str
     images_digest: str
@@ -68,6 +73,7 @@ class ReleaseContents:
     settings: ReleaseSettings
     images: Mapping[str, int]
     annotations: Mapping[str, Mapping[str, int]]
+    rotated: Mapping[str, int] = field(default_factory=dict)
 
 
 _JSON: TypeAdapter[ReleaseContents] = TypeAdapter(ReleaseContents)
@@ -87,15 +93,20 @@ def from_json(text: str) -> ReleaseContents:
 def contents_of(images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings) -> ReleaseContents:
     """What a release of these images would hold, with labels in the project's order; nothing is written.
 
-    Raises ValueError where two images share a key, or an annotation is of another image, has an unknown
-    label or an attribute called `occluded` or `rotation`, or is no rectangle.
+    Raises ValueError where two images share a key, an annotation is of another image, has an unknown label
+    or an attribute called `occluded` or `rotation`, or is no rectangle, or where a format cannot hold all of
+    the images.
     """
     _check_images(images, labels)
+    check_names((released.key for released in images), labels, settings.formats)
     image_counts = Counter(split_in(settings, released) for released in images)
     class_counts = Counter(
         (split_in(settings, released), annotation.shape.label)
         for released in images
         for annotation in released.annotations
+    )
+    rotated = Counter(
+        split_in(settings, released) for released in images for shape in canonical_shapes(released) if shape.rotation
     )
     splits = sorted(settings.splits)
     return ReleaseContents(
@@ -105,22 +116,44 @@ def contents_of(images: Sequence[ReleasedImage], labels: Sequence[str], settings
         settings=settings,
         images={split: image_counts[split] for split in splits},
         annotations={split: {label: class_counts[split, label] for label in labels} for split in splits},
+        rotated={split: rotated[split] for split in splits},
     )
 
 
 def release_digest(images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings) -> str:
     """SHA-256 over what decides whether a release is a new one, whatever the order of images and
     annotations: each image (uri, etag, size), how it was accepted and its canonical shapes; the labels in
-    order; the settings. Shape ids, sources and revision ids do not count."""
+    order; the settings, formats only if there are others than COCO. Shape ids, sources and revision ids do
+    not count."""
     ordered = sorted(images, key=lambda released: released.image.uri)
     rows = [[_identity(released), released.accepted, *map(_row, canonical_shapes(released))] for released in ordered]
-    return _digest([rows, list(labels), asdict(settings)])
+    settled = asdict(settings) | {"formats": sorted(settings.formats)}
+    if settled["formats"] == ["coco"]:
+        del settled["formats"]  # as in the releases from before there were others: they keep their digests
+    return _digest([rows, list(labels), settled])
 
 
 def canonical_shapes(released: ReleasedImage) -> list[Shape]:
     """The shapes of an image, sorted by label and then by all else, with points and rotation (in 0..360)
     rounded to two decimals. Equal canonical shapes make equal files."""
     return sorted((_canonical(annotation.shape) for annotation in released.annotations), key=_row)
+
+
+def visible_box(released: ReleasedImage, shape: Shape) -> Box:
+    """The upright box (x1, y1, x2, y2) around a canonical shape, in pixels: what of it is in the image."""
+    header = released.image.header
+    left, top, right, bottom = _box(shape)
+    return (
+        min(max(left, 0.0), header.width),
+        min(max(top, 0.0), header.height),
+        min(max(right, 0.0), header.width),
+        min(max(bottom, 0.0), header.height),
+    )
+
+
+def is_cut(released: ReleasedImage, shape: Shape) -> bool:
+    """Whether the box around a canonical shape reaches over the image's edge."""
+    return visible_box(released, shape) != _box(shape)
 
 
 def rounded(number: float) -> float:
@@ -165,6 +198,11 @@ def _canonical(shape: Shape) -> Shape:
         rotation=rounded(shape.rotation % 360) % 360,
         attributes=tuple(sorted(shape.attributes)),
     )
+
+
+def _box(shape: Shape) -> Box:
+    xs, ys = zip(*corners_of(shape), strict=True)
+    return rounded(min(xs)), rounded(min(ys)), rounded(max(xs)), rounded(max(ys))
 
 
 def _row(shape: Shape) -> Row:

@@ -15,6 +15,8 @@ from include.datasets.contents import (
     split_in,
     to_json,
 )
+from include.datasets.voc import write_voc
+from include.datasets.yolo import write_data, write_yolo
 from include.lifecycle.reviews import Acceptance
 
 MANIFEST = "manifest.jsonl"
@@ -44,9 +46,9 @@ _ROW: TypeAdapter[ManifestRow] = TypeAdapter(ManifestRow)
 def write_release(
     folder: Path, images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings
 ) -> ReleaseContents:
-    """Write a release into a folder, which is made if need be: `annotations/<split>.json` (COCO),
-    `manifest.jsonl` (an image a line) and, last, `dataset.json` (the contents): a folder without it is half
-    written.
+    """Write a release into a folder, which is made if need be: `annotations/<split>.json` (COCO), the other
+    formats of the settings in `yolo/` and `voc/`, `manifest.jsonl` (an image a line) and, last, `dataset.json`
+    (the contents): a folder without it is half written.
 
     Images are not copied: the manifest pins them. Labels are in the project's order. Raises FileExistsError
     where the folder is not empty, and ValueError where the input makes no dataset; see `contents_of`.
@@ -55,11 +57,11 @@ def write_release(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: a release is written into an empty folder")
-    (folder / "annotations").mkdir()
     for split in sorted(settings.splits):
         members = [released for released in images if split_in(settings, released) == split]
-        with coco_path(folder, split).open("w", encoding="utf-8", newline="\n") as file:
-            write_coco(file, f"{settings.name}, {split}", members, labels)
+        _write_split(folder, split, members, labels, settings)
+    if "yolo" in settings.formats:
+        write_data(folder / "yolo", settings.splits, labels)
     _write_manifest(folder, images, settings)
     (folder / CONTENTS).write_text(to_json(contents), encoding="utf-8", newline="\n")
     return contents
@@ -75,6 +77,19 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
     one."""
     with (folder / MANIFEST).open(encoding="utf-8") as file:
         return [_ROW.validate_json(line) for line in file]
+
+
+def _write_split(
+    folder: Path, split: str, images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings
+) -> None:
+    path = coco_path(folder, split)
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        write_coco(file, f"{settings.name}, {split}", images, labels)
+    if "yolo" in settings.formats:
+        write_yolo(folder / "yolo", split, images, labels)
+    if "voc" in settings.formats:
+        write_voc(folder / "voc", settings.name, split, images)
 
 
 def _write_manifest(folder: Path, images: Sequence[ReleasedImage], settings: ReleaseSettings) -> None:

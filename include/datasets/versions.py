@@ -38,8 +38,8 @@ def next_version(
 
     - major, where what was learned or measured on the old version does not carry over: a label is gone,
     renamed or in another place (its category id is another), or the shares or the seed changed (images cross
-    from one split to another); - minor: images came or went, or labels came after the old ones; - patch: all
-    else, such as annotations.
+    from one split to another); - minor: images came or went, labels came after the old ones, or formats came or
+    went; - patch: all else, such as annotations.
 
     The first version is 1.0.0. Raises ValueError where a previous version comes without its contents.
     """
@@ -52,7 +52,7 @@ def next_version(
         return None
     if _breaks(previous_contents, contents):
         return Version(old.major + 1, 0, 0)
-    if (previous_contents.images_digest, previous_contents.labels) != (contents.images_digest, contents.labels):
+    if _extent(previous_contents) != _extent(contents):
         return Version(old.major, old.minor + 1, 0)
     return Version(old.major, old.minor, old.patch + 1)
 
@@ -74,3 +74,7 @@ def _breaks(old: ReleaseContents, new: ReleaseContents) -> bool:
     kept_labels = new.labels[: len(old.labels)] == old.labels
     same_draw = (old.settings.splits, old.settings.seed) == (new.settings.splits, new.settings.seed)
     return not (kept_labels and same_draw)
+
+
+def _extent(contents: ReleaseContents) -> tuple[str, tuple[str, ...], set[str]]:
+    return contents.images_digest, contents.labels, set(contents.settings.formats)

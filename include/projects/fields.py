@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from croniter import croniter  # type: ignore[import-untyped]
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -44,6 +44,10 @@ def _schedule(value: str) -> str:
     return value
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
     if found := sorted(key for key in _keys(settings) if _is_secret(key)):
         raise ValueError(f"secrets live in Airflow connections, not in files: remove {', '.join(found)}")
@@ -65,6 +69,7 @@ def _is_secret(key: str) -> bool:
     return bool(_SECRETS & set(words.split("_"))) or words.endswith(_SECRET_KEYS)
 
 
+Format = Literal["coco", "yolo", "voc"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[
     str,
@@ -72,6 +77,10 @@ Name = Annotated[
 ]
 LabelName = Annotated[
     str, Field(max_length=64), Like(r"\S(?:.*\S)?", "must be one line of text without blanks at its ends")
+]
+FormerNames = Annotated[
+    tuple[LabelName, ...],
+    BeforeValidator(_as_list, json_schema_input_type=LabelName | tuple[LabelName, ...]),
 ]
 ConnectionId = Annotated[
     str,

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from include.projects.fields import (
     ConnectionId,
     Folder,
+    Format,
+    FormerNames,
     LabelName,
     Name,
     Prefix,
@@ -82,8 +84,16 @@ class Label(Section):
     """A class of objects."""
 
     name: LabelName = Field(description="The label's name in CVAT, and the category's in releases.")
+    renamed_from: FormerNames = Field(
+        default=(), description="The label's former name, or a list of them: renames it in CVAT. Keep them for ever."
+    )
     type: Literal["rectangle"] = Field(default="rectangle", description="The shape that is drawn.")
     attributes: tuple[Attribute, ...] = Field(default=(), description="What people say of each object.")
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The name and the former names."""
+        return (self.name, *self.renamed_from)
 
     @field_validator("attributes")
     @classmethod
@@ -203,7 +213,19 @@ class Release(Section):
         json_schema_extra={"additionalProperties": False},
     )
     split_seed: str = Field(default="0", description="Changes which image is in which part: a new major version.")
+    formats: tuple[Format, ...] = Field(
+        default=("coco",),
+        description="The files' formats: coco, always, and yolo and voc (Pascal VOC) on request.",
+        json_schema_extra={"uniqueItems": True, "contains": {"const": "coco"}},
+    )
     gate: Gate = Field(default=Gate(), description="What a release must reach.")
+
+    @field_validator("formats")
+    @classmethod
+    def _with_coco(cls, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+        if "coco" not in formats or len(set(formats)) < len(formats):
+            raise ValueError("must have coco, which every release is in, and each format once")
+        return formats
 
     @field_validator("splits")
     @classmethod
@@ -263,7 +285,7 @@ class Project(Section):
     def _unlike(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
         if not labels:  # not by min_length: pydantic counts the broken ones as none
             raise ValueError("a project needs a label")
-        _check_names("labels", [label.name for label in labels])
+        _check_names("labels, with their former names,", [name for label in labels for name in label.all_names])
         return labels
 
     @field_validator("release", "ledger")

@@ -147,7 +147,8 @@ def _labels(project: Project) -> list[str]:
 
 
 def _settings(project: Project) -> ReleaseSettings:
-    return ReleaseSettings(project.name, project.release.splits, project.release.split_seed)
+    release = project.release
+    return ReleaseSettings(project.name, release.splits, release.split_seed, release.formats)
 
 
 def _released_images(

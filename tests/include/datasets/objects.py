@@ -12,6 +12,7 @@ from include.lifecycle.shapes import Shape, ShapeType
 
 LABELS = ("word", "number")
 SETTINGS = ReleaseSettings("street_signs", {"train": 0.6, "val": 0.2, "test": 0.2}, "0")
+ALL_FORMATS = ReleaseSettings("street_signs", SETTINGS.splits, "0", ("coco", "yolo", "voc"))
 
 
 def box(x1: float, y1: float, x2: float, y2: float, label: str = "word", rotation: float = 0.0) -> Shape:
@@ -25,9 +26,10 @@ def released(
     accepted: Acceptance = Acceptance.PERSON,
     version_id: str | None = None,
     content: str = "",
+    suffix: str = ".jpg",
 ) -> ReleasedImage:
     """An image of 100 x 80 pixels, its etag made of its name (or content), with shapes in its final annotations."""
-    uri, etag = f"s3://photos/incoming/{name}.jpg", hashlib.md5((content or name).encode()).hexdigest()
+    uri, etag = f"s3://photos/incoming/{name}{suffix}", hashlib.md5((content or name).encode()).hexdigest()
     image = Image(image_id(uri, etag), uri, etag, 1000, Header("JPEG", 100, 80, 1, "RGB", version_id))
     annotations = tuple(Annotation(image.id, shape, "manual", number) for number, shape in enumerate(shapes))
     return ReleasedImage(image, accepted, f"revision-{name}", annotations)

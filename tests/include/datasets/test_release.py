@@ -19,7 +19,7 @@ from include.datasets.contents import ReleasedImage, from_json
 from include.datasets.release import read_manifest, write_release
 from include.lifecycle.reviews import Acceptance
 from include.lifecycle.shapes import ShapeType
-from tests.include.datasets.objects import LABELS, SETTINGS, box, released, releases
+from tests.include.datasets.objects import ALL_FORMATS, LABELS, SETTINGS, box, released, releases
 
 ONE_SPLIT = replace(SETTINGS, splits={"train": 1.0})
 
@@ -42,8 +42,8 @@ def test_the_same_contents_are_the_same_bytes(images: list[ReleasedImage], seed:
         for image in random.sample(images, len(images))
     ]
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        contents = write_release(Path(one), images, LABELS, SETTINGS)
-        assert write_release(Path(other), mixed, LABELS, SETTINGS) == contents
+        contents = write_release(Path(one), images, LABELS, ALL_FORMATS)
+        assert write_release(Path(other), mixed, LABELS, ALL_FORMATS) == contents
         assert files(Path(one)) == files(Path(other))
         assert check_release(Path(one)) == []
 
@@ -133,7 +133,26 @@ def test_the_contents_are_kept_with_the_files(tmp_path: Path) -> None:
     assert from_json((tmp_path / "dataset.json").read_text()) == contents
 
 
-def test_few_files_however_many_images(tmp_path: Path) -> None:
+def test_rotated_annotations_are_counted_where_a_whole_turn_is_none(tmp_path: Path) -> None:
+    shapes = [box(40, 30, 60, 40, rotation=degrees) for degrees in (0, 90, -30, 360)]
+    contents = write_release(tmp_path, [released("a", shapes)], LABELS, ONE_SPLIT)
+    assert contents.rotated == {"train": 2}
+
+
+def test_few_files_however_many_images_and_formats(tmp_path: Path) -> None:
+    write_release(tmp_path / "all", [released(f"image{number}") for number in range(200)], LABELS, ALL_FORMATS)
+    archives = {f"{name}/{split}.zip" for name in ("yolo", "voc") for split in SETTINGS.splits}
+    annotations = {f"annotations/{split}.json" for split in SETTINGS.splits}
+    assert set(files(tmp_path / "all")) == {
+        "dataset.json",
+        "manifest.jsonl",
+        "yolo/data.yaml",
+        *archives,
+        *annotations,
+    }
+
+
+def test_by_default_there_is_coco_alone(tmp_path: Path) -> None:
     write_release(tmp_path, [released(f"image{number}") for number in range(200)], LABELS, SETTINGS)
     expected = {"dataset.json", "manifest.jsonl", *(f"annotations/{split}.json" for split in SETTINGS.splits)}
     assert files(tmp_path).keys() == expected
@@ -167,3 +186,8 @@ def test_what_cannot_be_released_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a polygon"):
         write_release(tmp_path / "release", [released("a", [polygon])], LABELS, SETTINGS)
     assert not (tmp_path / "release").exists()
+
+
+def test_a_release_without_coco_is_refused() -> None:
+    with pytest.raises(ValueError, match="every release is in the format coco"):
+        replace(SETTINGS, formats=("yolo",))

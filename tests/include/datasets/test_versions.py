@@ -26,6 +26,8 @@ EDITED = released("first", [box(1, 1, 4, 5)])
         (contents_of([FIRST, released("second", content="new")], LABELS, SETTINGS), "1.5.0"),
         (contents_of([FIRST, SECOND], (*LABELS, "sign"), SETTINGS), "1.5.0"),
         (contents_of([EDITED], (*LABELS, "sign"), SETTINGS), "1.5.0"),
+        (contents_of([FIRST, SECOND], LABELS, replace(SETTINGS, formats=("coco", "yolo"))), "1.5.0"),
+        (contents_of([EDITED, SECOND], LABELS, replace(SETTINGS, formats=("coco", "voc"))), "1.5.0"),
         (contents_of([FIRST, SECOND], ("word",), SETTINGS), "2.0.0"),
         (contents_of([FIRST, SECOND], ("word", "digit"), SETTINGS), "2.0.0"),
         (contents_of([FIRST, SECOND], ("number", "word"), SETTINGS), "2.0.0"),
@@ -37,6 +39,16 @@ EDITED = released("first", [box(1, 1, 4, 5)])
 def test_what_follows_1_4_2(contents: ReleaseContents, version: str | None) -> None:
     following = next_version("1.4.2", OLD, contents)
     assert following == (Version.parse(version) if version else None)
+
+
+def test_the_order_of_formats_makes_no_version() -> None:
+    one, other = (
+        contents_of([FIRST, SECOND], LABELS, replace(SETTINGS, formats=formats))
+        for formats in (("coco", "yolo", "voc"), ("voc", "coco", "yolo"))
+    )
+    assert next_version("1.4.2", one, other) is None
+    fewer = next_version("1.4.2", one, contents_of([FIRST, SECOND], LABELS, SETTINGS))
+    assert str(fewer) == "1.5.0"
 
 
 def test_the_first_version() -> None:

@@ -86,6 +86,13 @@ def test_six_facts_make_a_project() -> None:
         ("release.remote", "/data/dvc", "s3://bucket/folder"),
         ("release.splits", {}, "must add up to 1, not 0"),
         ("release.splits", {"train": 0.8, "val": 0.1}, "must add up to 1, not 0.9"),
+        ("release.formats", ["yolo"], "must have coco"),
+        ("release.formats", ["coco", "coco"], "each format once"),
+        ("release.formats", ["coco", "tfrecord"], "'coco', 'yolo' or 'voc'"),
+        ("labels.0.renamed_from", "bird", "labels, with their former names, must have different names; twice: bird"),
+        ("labels", [{"name": "a", "renamed_from": ["b", "c"]}, {"name": "b"}], "twice: b"),
+        ("labels", [{"name": "a", "renamed_from": "c"}, {"name": "b", "renamed_from": "c"}], "twice: c"),
+        ("labels.0.renamed_from", " b", "without blanks at its ends"),
         ("release.gate.min_images", 0, "greater than or equal to 1"),
         ("release.tag", "v1", "Extra inputs"),
     ],
@@ -94,6 +101,13 @@ def test_a_broken_rule_is_told(path: str, value: object, sentence: str) -> None:
     told = problem(path, value)
     assert told.startswith(path.split(".")[0])
     assert sentence in told
+
+
+def test_a_label_has_one_former_name_or_several() -> None:
+    project = Project.model_validate(with_value("labels.0.renamed_from", "fowl"))
+    assert project.labels[0].renamed_from == ("fowl",)
+    project = Project.model_validate(with_value("labels.0.renamed_from", ["animal", "fowl"]))
+    assert project.labels[0].all_names == ("bird", "animal", "fowl")
 
 
 @pytest.mark.parametrize("split", ["a/b", "a b", "../train", "träin", "", "a.json"])
