@@ -1,0 +1,179 @@
+"""Labels that change: what CVAT lacks of a project's labels, and under which names today kept records are read.
+
+Labels and attributes are added and renamed, never deleted: CVAT deletes what was drawn along with them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from include.lifecycle.predictions import ImagePredictions
+from include.lifecycle.reviews import Revision
+from include.lifecycle.shapes import Shape
+from include.projects.model import Attribute, Label, Project
+
+
+@dataclass(frozen=True, slots=True)
+class CvatAttribute:
+    """An attribute as CVAT has it."""
+
+    name: str
+    input_type: str
+    values: tuple[str, ...]
+    default_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CvatLabel:
+    """A label as CVAT has it; the colour is `#rrggbb`."""
+
+    id: int
+    name: str
+    type: str
+    color: str
+    attributes: tuple[CvatAttribute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddLabel:
+    """A label that CVAT lacks, with its attributes."""
+
+    label: Label
+
+    def __str__(self) -> str:
+        return f"add the label {self.label.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class RenameLabel:
+    """A label that CVAT has under a former name. What is drawn stays, and shows the new name."""
+
+    label: CvatLabel
+    name: str
+
+    def __str__(self) -> str:
+        return f"rename the label {self.label.name!r} to {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddAttribute:
+    """An attribute that a label in CVAT lacks; the name is the label's after any renaming."""
+
+    label: CvatLabel
+    name: str
+    attribute: Attribute
+
+    def __str__(self) -> str:
+        return f"add the attribute {self.attribute.name!r} to the label {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """A label, or an attribute of one, that CVAT has and the project's file has not. It is left alone."""
+
+    label: str
+    attribute: str | None = None
+
+    def __str__(self) -> str:
+        what = f"the attribute {self.attribute!r} of the label" if self.attribute else "the label"
+        return f"leave alone {what} {self.label!r}, which is in CVAT and not in the project's file"
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """An attribute whose values or default differ between CVAT and the project's file. It is left alone."""
+
+    label: str
+    attribute: str
+
+    def __str__(self) -> str:
+        return (
+            f"leave alone the attribute {self.attribute!r} of the label {self.label!r}, whose values or default differ "
+            "between CVAT and the project's file: change them in CVAT, or the file"
+        )
+
+
+Change = AddLabel | RenameLabel | AddAttribute | Unwanted | Different
+
+
+class TypeChangedError(Exception):
+    """The project's file wants another type of a label or attribute than CVAT has: no change makes one of the other."""
+
+
+def plan_changes(existing: Sequence[CvatLabel], wanted: Sequence[Label]) -> tuple[Change, ...]:
+    """What makes of CVAT's labels those of the project: renamings first, then what is added, then what is left alone.
+
+    A label that CVAT lacks is the one with a former name of it, if CVAT has such a one (the first in the order of
+    `renamed_from`), and else a new one. With what is planned carried out, the plan is free of changes. Raises
+    TypeChangedError where a type differs.
+    """
+    by_name = {label.name: label for label in existing}
+    found = {label.name: by_name[name] for label in wanted if (name := _name_in(by_name, label))}
+    changes = [change for label in wanted for change in _changes(label, found.get(label.name))]
+    taken = {label.id for label in found.values()}
+    changes += [Unwanted(label.name) for label in existing if label.id not in taken]
+    return tuple(sorted(changes, key=lambda change: _ORDER.index(type(change))))
+
+
+_ORDER: Sequence[type[Change]] = (RenameLabel, AddLabel, AddAttribute, Unwanted, Different)
+
+
+def _name_in(by_name: Mapping[str, CvatLabel], label: Label) -> str | None:
+    return next((name for name in label.all_names if name in by_name), None)
+
+
+def _changes(label: Label, found: CvatLabel | None) -> Iterator[Change]:
+    if found is None:
+        yield AddLabel(label)
+        return
+    if found.type != label.type:
+        raise TypeChangedError(
+            f"the label {label.name!r} is for the type {label.type} in the project's file and for {found.type} in "
+            "CVAT, which what is drawn would not fit: go back to the old type, or add a label of another name"
+        )
+    if found.name != label.name:
+        yield RenameLabel(found, label.name)
+    has = {attribute.name: attribute for attribute in found.attributes}
+    for attribute in label.attributes:
+        if attribute.name not in has:
+            yield AddAttribute(found, label.name, attribute)
+        else:
+            yield from _differences(label.name, has[attribute.name], attribute)
+    wanted = {attribute.name for attribute in label.attributes}
+    yield from (Unwanted(label.name, name) for name in has if name not in wanted)
+
+
+def _differences(label: str, found: CvatAttribute, wanted: Attribute) -> Iterator[Different]:
+    if found.input_type != wanted.input_type:
+        raise TypeChangedError(
+            f"the attribute {wanted.name!r} of the label {label!r} is entered as {wanted.input_type} in the project's "
+            f"file and as {found.input_type} in CVAT, where it cannot be changed: go back to the old input_type, or "
+            "add an attribute of another name"
+        )
+    if (found.values, found.default_value) != (cvat_values(wanted), wanted.default_value):
+        yield Different(label, wanted.name)
+
+
+def cvat_values(attribute: Attribute) -> tuple[str, ...]:
+    """An attribute's values in CVAT's form, which are never none."""
+    return attribute.values or (attribute.default_value,)
+
+
+def current_names(project: Project) -> dict[str, str]:
+    """The labels' names today by their former names."""
+    return {former: label.name for label in project.labels for former in label.renamed_from}
+
+
+def revision_today(revision: Revision, names: Mapping[str, str]) -> Revision:
+    """A kept revision under today's names of labels. Its id stays: it names what was kept."""
+    annotations = (replace(a, shape=_shape_today(a.shape, names)) for a in revision.annotations)
+    return replace(revision, annotations=tuple(annotations))
+
+
+def predictions_today(predictions: ImagePredictions, names: Mapping[str, str]) -> ImagePredictions:
+    """Kept predictions under today's names of labels; their ids stay."""
+    objects = (replace(p, shape=_shape_today(p.shape, names)) for p in predictions.objects)
+    return replace(predictions, objects=tuple(objects))
+
+
+def _shape_today(shape: Shape, names: Mapping[str, str]) -> Shape:
+    return replace(shape, label=names.get(shape.label, shape.label))
