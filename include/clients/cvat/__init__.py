@@ -2,6 +2,7 @@
 
 from include.clients.cvat.client import CvatClient
 from include.clients.cvat.errors import (
+    BrokenError,
     ConflictError,
     CvatError,
     ForbiddenError,
@@ -13,6 +14,7 @@ from include.clients.cvat.errors import (
     UnreachableError,
 )
 from include.clients.cvat.records import (
+    Annotations,
     Attribute,
     BucketAccess,
     CvatAccess,
@@ -20,13 +22,16 @@ from include.clients.cvat.records import (
     CvatShape,
     CvatTask,
     Frame,
+    LabelRow,
     NewShape,
     ProjectLabels,
     Request,
 )
 
 __all__ = [
+    "Annotations",
     "Attribute",
+    "BrokenError",
     "BucketAccess",
     "ConflictError",
     "CvatAccess",
@@ -38,6 +43,7 @@ __all__ = [
     "ForbiddenError",
     "Frame",
     "InvalidError",
+    "LabelRow",
     "NewShape",
     "NotFoundError",
     "ProjectLabels",

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -69,15 +70,16 @@ class CvatClient:
 
     def labels(self, project_id: int) -> ProjectLabels:
         """A project's labels and attributes."""
-        rows = list(self._wire.list("/api/labels", LabelRow, {"project_id": str(project_id)}))
-        return ProjectLabels(
-            {row.name: row.id for row in rows},
-            {(row.name, attribute.name): attribute.id for row in rows for attribute in row.attributes},
-        )
+        return ProjectLabels(self._wire.list("/api/labels", LabelRow, {"project_id": str(project_id)}))
 
     def add_labels(self, project_id: int, labels: Sequence[Mapping[str, Any]]) -> None:
-        """Add labels, in CVAT's form, to a project; the others stay as they are."""
+        """Add labels, in CVAT's form, to a project, or to a label of which the id, name and colour are given its new
+        attributes; all others stay as they are."""
         self._wire.call("PATCH", f"/api/projects/{project_id}", Named, body={"labels": list(labels)})
+
+    def rename_label(self, label_id: int, name: str, color: str) -> None:
+        """Rename a label; what is drawn keeps it. Without its colour, CVAT would give it that of the new name."""
+        self._wire.call("PATCH", f"/api/labels/{label_id}", LabelRow, body={"name": name, "color": color})
 
     # The bucket, as CVAT reads it
 
@@ -121,8 +123,9 @@ class CvatClient:
         return self._wire.get(f"/api/tasks/{task_id}", CvatTask)
 
     def delete_task(self, task_id: int) -> None:
-        """Delete a task and all that is in it."""
-        self._wire.call("DELETE", f"/api/tasks/{task_id}", None)
+        """Delete a task and all that is in it; one that is gone already is no error."""
+        with suppress(NotFoundError):
+            self._wire.call("DELETE", f"/api/tasks/{task_id}", None)
 
     def attach_link(self, task_id: int, storage_id: int, manifest: str, keys: Sequence[str]) -> str:
         """Ask CVAT to attach a bucket's objects in this order, without copying them; the request's id comes back.
@@ -146,6 +149,10 @@ class CvatClient:
         """A task's frames in order."""
         return self._wire.get(f"/api/tasks/{task_id}/data/meta", Meta).frames
 
+    def deleted_frames(self, job_id: int) -> frozenset[int]:
+        """The frames that people took out of a job, by their numbers in the task; their annotations stay in CVAT."""
+        return frozenset(self._wire.get(f"/api/jobs/{job_id}/data/meta", Meta).deleted_frames)
+
     # Jobs
 
     def job(self, job_id: int) -> CvatJob:
@@ -155,19 +162,19 @@ class CvatClient:
     def jobs(self, **filters: str | int) -> Iterator[CvatJob]:
         """Annotation jobs by CVAT's filters (task_id, project_id, stage, state), oldest first."""
         query = {name: str(value) for name, value in filters.items()}
-        return (
-            job for job in self._wire.list("/api/jobs", CvatJob, query | {"sort": "id"}) if job.type == "annotation"
-        )
+        rows = self._wire.list("/api/jobs", CvatJob, query | {"sort": "id"})
+        return (job for job in rows if job.type == "annotation")
 
-    def jobs_updated_since(self, project_id: int, state: str, since: datetime | None) -> Iterator[CvatJob]:
-        """The project's annotation jobs in a state that changed at or after a time."""
+    def jobs_updated_since(self, project_id: int, state: str, since: datetime | None) -> list[CvatJob]:
+        """The project's annotation jobs in a state that changed at or after a time, in the order of their changes."""
         rules: list[dict[str, Any]] = [
             {"==": [{"var": "project_id"}, project_id]},
             {"==": [{"var": "state"}, state]},
         ]
         if since is not None:
-            rules.append({">=": [{"var": "updated_date"}, since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")]})
-        return self.jobs(filter=json.dumps({"and": rules}))
+            rules.append({">=": [{"var": "updated_date"}, since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")]})
+        jobs = self.jobs(filter=json.dumps({"and": rules}))
+        return sorted(jobs, key=lambda job: datetime.fromisoformat(job.updated_date))
 
     def update_job(self, job_id: int, **values: str | int | None) -> CvatJob:
         """Change a job's stage, state or assignee (a user id). A stage without a state resets the state."""
@@ -182,20 +189,22 @@ class CvatClient:
 
     # Annotations
 
-    def shapes(self, job_id: int) -> list[CvatShape]:
-        """A job's shapes."""
-        return self._wire.get(f"/api/jobs/{job_id}/annotations", Annotations).shapes
+    def annotations(self, job_id: int) -> Annotations:
+        """All that is in a job: shapes, and tags and tracks as they came."""
+        return self._wire.get(f"/api/jobs/{job_id}/annotations", Annotations)
 
     def create_shapes(self, job_id: int, shapes: Sequence[NewShape]) -> list[CvatShape]:
         """Create shapes in a job; they come back with their ids, in the order sent.
 
         Raises UnknownOutcomeError where the answer was lost: the shapes may be there or still be coming.
         """
-        body = {"version": 0, "tags": [], "tracks": [], "shapes": [msgspec.to_builtins(shape) for shape in shapes]}
-        path = f"/api/jobs/{job_id}/annotations"
-        return self._wire.call("PATCH", path, Annotations, query={"action": "create"}, body=body).shapes
+        return self._change_shapes(job_id, "create", shapes)
 
     def delete_shapes(self, job_id: int, shapes: Sequence[CvatShape]) -> None:
         """Delete shapes from a job; one that is gone already is no error."""
-        body = {"version": 0, "tags": [], "tracks": [], "shapes": [msgspec.to_builtins(shape) for shape in shapes]}
-        self._wire.call("PATCH", f"/api/jobs/{job_id}/annotations", Annotations, query={"action": "delete"}, body=body)
+        self._change_shapes(job_id, "delete", shapes)
+
+    def _change_shapes(self, job_id: int, action: str, shapes: Sequence[NewShape | CvatShape]) -> list[CvatShape]:
+        body = {"version": 0, "tags": [], "tracks": [], "shapes": msgspec.to_builtins(list(shapes))}
+        path = f"/api/jobs/{job_id}/annotations"
+        return self._wire.call("PATCH", path, Annotations, query={"action": action}, body=body).shapes

@@ -10,7 +10,11 @@ class CvatError(Exception):
 
 
 class UnreachableError(CvatError):
-    """Nothing answers, or the answer broke off. Nothing was changed."""
+    """No answer, or a proxy's (502 to 504). Nothing was changed."""
+
+
+class BrokenError(UnreachableError):
+    """CVAT itself broke on what it was to read (500): it may be this one thing that it cannot read."""
 
 
 class UnauthorizedError(CvatError):
@@ -55,9 +59,19 @@ def error_of(method: str, url: str, status: int, headers: Mapping[str, str], bod
     """The error of an answer: its type by the status, its words with the call and the server's request id."""
     request_id = headers.get("x-request-id", "none")
     message = f"{method} {url}: {status}: {words_of(body)} (x-request-id {request_id})"
+    if status >= 500 and method != "GET":
+        return UnknownOutcomeError(message)
     if status >= 500:
-        return (UnreachableError if method == "GET" else UnknownOutcomeError)(message)
+        return (BrokenError if status == 500 else UnreachableError)(message)
     return _BY_STATUS.get(status, InvalidError)(message)
+
+
+def login_error(url: str, username: str | None, status: int, headers: Mapping[str, str], body: bytes) -> CvatError:
+    """The error of a login's answer. CVAT refuses wrong credentials with 400; a login that is lost changes nothing."""
+    error = error_of("POST", f"{url}/api/auth/login", status, headers, body)
+    if status in (400, 401):
+        return UnauthorizedError(f"CVAT refuses user {username!r}: {error}")
+    return UnreachableError(str(error)) if isinstance(error, UnknownOutcomeError) else error
 
 
 def words_of(body: bytes) -> str:
@@ -66,8 +80,8 @@ def words_of(body: bytes) -> str:
     try:
         return _flat(json.loads(text))
     except json.JSONDecodeError:
-        title = re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
-        return (title.group(1) if title else text).strip()[:500] or "no words"
+        title = re.search(r"<(title|h1)>(.*?)</\1>", text, re.DOTALL | re.IGNORECASE)
+        return (title.group(2) if title else text).strip()[:500] or "no words"
 
 
 def _flat(value: object) -> str:

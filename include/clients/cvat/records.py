@@ -1,9 +1,14 @@
 """What CVAT answers and is told, as compact typed records (msgspec); fields that nobody reads are left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
+
+from include.clients.cvat.errors import CvatError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class CvatJob(msgspec.Struct, frozen=True):
-    """A job: frames start to stop, inclusive as CVAT counts. The date is text as CVAT wrote it, for comparison."""
+    """A job: frames start to stop, inclusive as CVAT counts. Dates are text as CVAT wrote them, for comparison."""
 
     id: int
     task_id: int
@@ -51,6 +56,7 @@ class CvatJob(msgspec.Struct, frozen=True):
     stop_frame: int
     updated_date: str
     type: str
+    created_date: str
     assignee: User | None = None
 
 
@@ -130,10 +136,13 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class AttributeSpec(msgspec.Struct, frozen=True):
-    """An attribute of a label."""
+    """An attribute of a label, with the value that CVAT shows where none was set."""
 
     id: int
     name: str
+    default_value: str = ""
+    input_type: str = "text"
+    values: tuple[str, ...] = ()
 
 
 class LabelRow(msgspec.Struct, frozen=True):
@@ -143,6 +152,7 @@ class LabelRow(msgspec.Struct, frozen=True):
     name: str
     type: str
     attributes: list[AttributeSpec]
+    color: str = ""
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -172,20 +182,28 @@ class About(msgspec.Struct, frozen=True):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
 class ProjectLabels:
-    """A project's labels: ids by name, and attribute ids by label and attribute name; and the way back."""
+    """A project's labels and their attributes, by name and by CVAT's ids."""
 
-    ids: Mapping[str, int]
-    attribute_ids: Mapping[tuple[str, str], int]
+    def __init__(self, rows: Iterable[LabelRow]) -> None:
+        self._by_name = {row.name: row for row in rows}
+        self._by_id = {row.id: row for row in self._by_name.values()}
 
-    def name(self, label_id: int) -> str:
-        """A label's name by its id. Raises KeyError for an id of another project."""
-        return {id_: name for name, id_ in self.ids.items()}[label_id]
+    def __iter__(self) -> Iterator[LabelRow]:
+        return iter(self._by_name.values())
 
-    def attribute_name(self, spec_id: int) -> str:
-        """An attribute's name by its id."""
-        return {id_: name for (_, name), id_ in self.attribute_ids.items()}[spec_id]
+    @property
+    def names(self) -> list[str]:
+        """The labels' names, sorted."""
+        return sorted(self._by_name)
+
+    def named(self, name: str) -> LabelRow | None:
+        """The label of that name."""
+        return self._by_name.get(name)
+
+    def by_id(self, label_id: int) -> LabelRow | None:
+        """The label of that id; None for one of another project, or that was deleted."""
+        return self._by_id.get(label_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +221,11 @@ class BucketAccess:
         """CVAT's `specific_attributes`."""
         endpoint = f"endpoint_url={self.endpoint_url}&" if self.endpoint_url else ""
         return f"{endpoint}region={self.region}"
+
+
+def decode(data: bytes | msgspec.Raw, form: type[T], call: str) -> T:
+    """An answer's JSON as a record. Raises CvatError where it is of another form: another version, or no CVAT."""
+    try:
+        return msgspec.json.decode(data, type=form)
+    except msgspec.DecodeError as error:
+        raise CvatError(f"{call}: the answer is not of CVAT's form: {error}") from error

@@ -9,10 +9,17 @@ from types import TracebackType
 from urllib.parse import quote
 
 import httpx
-import msgspec
 
-from include.clients.cvat.errors import CvatError, NotFoundError, UnauthorizedError, UnreachableError, error_of
-from include.clients.cvat.records import CvatAccess, Request
+from include.clients.cvat.errors import (
+    CvatError,
+    InvalidError,
+    NotFoundError,
+    UnauthorizedError,
+    UnreachableError,
+    error_of,
+    login_error,
+)
+from include.clients.cvat.records import CvatAccess, Request, decode
 
 log = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -54,38 +61,43 @@ class CvatRequests:
         if not self._access.token and not self._http.cookies:
             await self._log_in()
         response = await self._call("GET", f"/api/requests/{quote(request_id, safe='')}")
-        return msgspec.json.decode(response.content, type=Request)
+        if response.status_code >= 400:
+            raise error_of("GET", str(response.url), response.status_code, response.headers, response.content)
+        return decode(response.content, Request, f"GET {response.url.path}")
 
     async def _log_in(self) -> None:
         """A session costs the server one password hash; Basic authentication would cost it one a call."""
         body = {"username": self._access.username, "password": self._access.password}
-        try:
-            await self._call("POST", "/api/auth/login", body)
-        except CvatError as error:
-            raise UnauthorizedError(f"CVAT refuses user {self._access.username!r}: {error}") from error
+        response = await self._call("POST", "/api/auth/login", body)
+        if response.status_code >= 400:
+            url, user = self._access.url.rstrip("/"), self._access.username
+            raise login_error(url, user, response.status_code, response.headers, response.content)
 
     async def _call(self, method: str, path: str, body: Mapping[str, str | None] | None = None) -> httpx.Response:
         try:
-            response = await self._http.request(method, path, json=body)
+            return await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise UnreachableError(
-                f"CVAT at {self._access.url} gives no answer to {method} {path}: {error!r}"
-            ) from error
-        if response.status_code >= 400:
-            raise error_of(method, str(response.url), response.status_code, response.headers, response.content)
-        return response
+            words = str(error) or type(error).__name__
+            raise UnreachableError(f"CVAT at {self._access.url} gives no answer to {method} {path}: {words}") from error
+
+
+def growing_pause(waited: float) -> float:
+    """How long to wait between looks, by how long was waited already: seconds, from 0.2 to 5."""
+    return min(0.2 + waited / 20, 5.0)
 
 
 async def wait_for_requests(
     access: CvatAccess,
     deadlines: Mapping[str, datetime],
-    seconds_between: Callable[[float], float] = lambda waited: min(0.2 + waited / 20, 5.0),
+    pause: Callable[[float], float] = growing_pause,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Ended]:
     """Wait until every request has ended or its deadline has passed.
 
     CVAT works its import queue first in, first out: the oldest request is looked at, and as soon as it has ended the
-    next. Every two minutes all are, because CVAT forgets a finished one after 500 s. A look that fails is logged and
-    repeated; the deadlines bound that too. The pause between looks grows with the time waited, to 5 s.
+    next. Every two minutes all are, because CVAT forgets a finished one after 500 s. A look that fails is logged, with
+    what the request is for (`names`, by request), and repeated; the deadlines bound that too. Raises UnauthorizedError
+    at once: no repetition mends credentials.
     """
     ended: dict[str, Ended] = {}
     started = all_seen = asyncio.get_running_loop().time()
@@ -95,23 +107,26 @@ async def wait_for_requests(
             everything = now - all_seen > _ROUND_OF_ALL
             all_seen = now if everything else all_seen
             for request_id in waiting:
-                end = await _look(requests, request_id, deadlines[request_id])
+                name = (names or {}).get(request_id, f"request {request_id}")
+                end = await _look(requests, request_id, name, deadlines[request_id])
                 if end:
                     ended[request_id] = end
                 elif not everything:
                     break
             if len(ended) < len(deadlines):
-                await asyncio.sleep(seconds_between(now - started))
+                await asyncio.sleep(pause(now - started))
     return ended
 
 
-async def _look(requests: CvatRequests, request_id: str, deadline: datetime) -> Ended | None:
+async def _look(requests: CvatRequests, request_id: str, name: str, deadline: datetime) -> Ended | None:
     try:
         request = await requests.get(request_id)
-    except NotFoundError:
-        return Ended("expired", "CVAT does not know the request any more")
+    except UnauthorizedError:
+        raise
+    except (NotFoundError, InvalidError) as error:  # 400: its task is gone
+        return Ended("expired", str(error))
     except CvatError as error:
-        log.warning("request %s: %s", request_id, error)
+        log.warning("%s: %s", name, error)
         message = str(error)
     else:
         if request.status in ("finished", "failed"):

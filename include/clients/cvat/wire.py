@@ -4,7 +4,9 @@ The SDK keeps the session, the credentials and TLS. Answers are decoded from raw
 models cost several times the server's own time.
 """
 
+import ssl
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,17 +16,28 @@ from cvat_sdk.core.client import AccessTokenCredentials, Config, PasswordCredent
 
 from include.clients.cvat.errors import (
     CvatError,
+    NotFoundError,
     UnauthorizedError,
     UnknownOutcomeError,
     UnreachableError,
     error_of,
-    words_of,
+    login_error,
 )
-from include.clients.cvat.records import CvatAccess
+from include.clients.cvat.records import CvatAccess, decode
 
 T = TypeVar("T")
 _TIMEOUT = (10.0, 120.0)  # to connect, to read: seconds
 _PAGE = 1000
+# The SDK would repeat a DELETE too, which then finds nothing, and wait for hours where a Retry-After says so. What
+# never reached the server is repeated whatever it is; anything else only if it reads.
+_RETRIES = urllib3.Retry(
+    total=3,
+    backoff_factor=0.25,
+    allowed_methods={"GET"},
+    status_forcelist={429, 502, 503, 504},
+    raise_on_status=False,
+    retry_after_max=30,
+)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -41,6 +54,8 @@ class Wire:
         self._access = access
         self._sdk = Client(access.url, config=Config(verify_ssl=access.verify_tls), check_server_version=False)
         self._sdk.organization_slug = access.organization or None
+        self._connections: urllib3.PoolManager = self._sdk.api_client.rest_client.pool_manager
+        self._connections.connection_pool_kw["retries"] = _RETRIES
         self._logged_in = False
 
     @property
@@ -50,7 +65,8 @@ class Wire:
 
     def close(self) -> None:
         """Close the connections."""
-        self._sdk.api_client.close()
+        self._sdk.close()
+        self._connections.clear()
 
     def get(self, path: str, answer: type[T]) -> T:
         """Read one thing."""
@@ -58,14 +74,17 @@ class Wire:
 
     def list(self, path: str, row: type[T], query: Mapping[str, str]) -> Iterator[T]:
         """Read all rows of a list, page by page."""
-        page = 1
-        while True:
+        for page in count(1):
             asked = {**query, "page": str(page), "page_size": str(_PAGE)}
-            answer = self.call("GET", path, Page, query=asked)
-            yield from (msgspec.json.decode(raw, type=row) for raw in answer.results)
+            try:
+                answer = self.call("GET", path, Page, query=asked)
+            except NotFoundError:
+                if page == 1:
+                    raise
+                return  # the list has become shorter meanwhile
+            yield from (decode(raw, row, f"GET {path}") for raw in answer.results)
             if answer.next is None:
                 return
-            page += 1
 
     def call(
         self,
@@ -82,10 +101,7 @@ class Wire:
             raise error_of(method, self.url + path, response.status, response.headers, response.data)
         if answer is None:
             return None  # type: ignore[return-value]
-        try:
-            return msgspec.json.decode(response.data, type=answer)
-        except msgspec.ValidationError as error:
-            raise CvatError(f"{method} {path}: CVAT's answer is not of the known form: {error}") from error
+        return decode(response.data, answer, f"{method} {path}")
 
     def _send(self, method: str, path: str, query: Mapping[str, str] | None, body: Any) -> urllib3.HTTPResponse:
         api = self._sdk.api_client
@@ -101,11 +117,9 @@ class Wire:
                 query_params=parameters,
                 headers=headers,
                 body=body,
-                _parse_response=False,
                 _request_timeout=_TIMEOUT,
                 _check_status=False,
             )
-            response.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
             raise _lost(method, self.url, path, error) from error
         return response
@@ -116,10 +130,10 @@ class Wire:
         try:
             self._sdk.login(_credentials(self._access))
         except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(f"CVAT at {self.url} cannot be reached: {error}") from error
+            raise UnreachableError(f"CVAT at {self.url} cannot be reached: {_cause(error)}") from error
         except exceptions.ApiException as error:
-            words = words_of(error.body or b"")
-            raise UnauthorizedError(f"CVAT at {self.url} refuses {self._access.username!r}: {words}") from error
+            body = (error.body or "").encode()
+            raise login_error(self.url, self._access.username, error.status, error.headers or {}, body) from error
         self._logged_in = True
 
 
@@ -132,14 +146,19 @@ def _credentials(access: CvatAccess) -> AccessTokenCredentials | PasswordCredent
 
 
 def _lost(method: str, url: str, path: str, error: urllib3.exceptions.HTTPError) -> CvatError:
-    never_sent = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.SSLError,
-    )
-    cause = getattr(error, "reason", None) or error
-    if isinstance(cause, never_sent):
+    cause = _cause(error)
+    if _never_sent(cause):
         return UnreachableError(f"CVAT at {url} cannot be reached: {cause}")
     if method == "GET":
         return UnreachableError(f"CVAT at {url} broke off its answer to {method} {path}: {cause}")
     return UnknownOutcomeError(f"CVAT at {url} gave no answer to {method} {path}: it may have done it: {cause}")
+
+
+def _cause(error: urllib3.exceptions.HTTPError) -> BaseException:
+    return getattr(error, "reason", None) or error
+
+
+def _never_sent(cause: BaseException) -> bool:
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        return isinstance(cause.args[0], ssl.SSLCertVerificationError)
+    return isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
