@@ -9,6 +9,7 @@ from tests.contract.wire import recorded
 
 CALLS = recorded("projects")
 TASKS = recorded("tasks")
+_TEXT = {"name": "text", "mutable": False, "input_type": "text", "values": [""], "default_value": ""}
 
 
 def test_create_project_with_labels(admin):
@@ -54,6 +55,27 @@ def test_add_rename_and_delete_labels(admin):
     assert admin.patch(f"/api/projects/{project}", json=renamed).status_code == 200
     names = [label["name"] for label in admin.get("/api/labels", params={"project_id": project}).json()["results"]]
     assert names == ["vehicle"]
+
+
+def test_a_label_that_is_renamed_with_its_colour_keeps_all_else(admin):
+    word = {"name": "word", "type": "rectangle", "attributes": [_TEXT]}
+    project = admin.post("/api/projects", json={"name": "labels", "labels": [word]}).json()["id"]
+    [before] = admin.get("/api/labels", params={"project_id": project}).json()["results"]
+    change = {"name": "text_line", "color": before["color"]}
+    assert admin.patch(f"/api/labels/{before['id']}", json=change).status_code == 200
+    [after] = admin.get("/api/labels", params={"project_id": project}).json()["results"]
+    assert after == {**before, "name": "text_line"}
+
+
+def test_an_attribute_is_added_to_a_label_and_the_others_stay(admin):
+    word = {"name": "word", "type": "rectangle", "attributes": [_TEXT]}
+    project = admin.post("/api/projects", json={"name": "labels", "labels": [word]}).json()["id"]
+    [before] = admin.get("/api/labels", params={"project_id": project}).json()["results"]
+    change = {key: before[key] for key in ("id", "name", "color")} | {"attributes": [{**_TEXT, "name": "unit"}]}
+    assert admin.patch(f"/api/projects/{project}", json={"labels": [change]}).status_code == 200
+    [after] = admin.get("/api/labels", params={"project_id": project}).json()["results"]
+    assert [attribute["name"] for attribute in after["attributes"]] == ["text", "unit"]
+    assert after == {**before, "attributes": [*before["attributes"], after["attributes"][1]]}
 
 
 def test_rename_label_of_a_task(admin):
