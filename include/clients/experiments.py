@@ -5,11 +5,12 @@ a task that died, and is completed: what it logs has fixed names, values, step a
 logging it once.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +35,19 @@ class ExperimentsError(Exception):
     """MLflow, or the store of its artifacts, could not be reached or refused what it was given."""
 
 
+class ExperimentsRefusedError(ExperimentsError):
+    """MLflow does not take these credentials (401), or this user may not do that (403)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks an MLflow server: a user with a password, or a token without a user."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """An MLflow run. It has a page of its own (`url`) where MLflow runs as a server."""
@@ -47,11 +61,19 @@ class Experiments:
     """An MLflow server (`https://…`) or database (`sqlite:///…`, `postgresql://…`).
 
     `artifacts` is the URI or the absolute path under which new experiments keep their artifacts; a server knows itself,
-    a database does not and would take the folder `mlruns` of whatever process. All methods raise ExperimentsError.
+    a database does not and would take the folder `mlruns` of whatever process. Without a login, MLflow's own variables
+    in the environment say who asks. All methods raise ExperimentsError: a refused login is ExperimentsRefusedError.
     """
 
     tracking_uri: str
     artifacts: str | None = None
+    login: Login | None = None
+
+    def check(self) -> None:
+        """See that MLflow answers and takes the login. Asks once, for ten seconds at most; nothing is changed."""
+        once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+        with _environment(once), self._session(f"Asking MLflow at {self.tracking_uri}"):
+            MlflowClient(self.tracking_uri).search_experiments(max_results=1)
 
     def log_evaluation(
         self,
@@ -115,7 +137,7 @@ class Experiments:
     ) -> Run:
         timestamp = round(at.timestamp() * 1000)
         values = [Metric(metric, value, timestamp, step=0) for metric, value in metrics.items()]
-        with _errors(f"Logging {name} ({key}) in {self.tracking_uri}"):
+        with self._session(f"Logging {name} ({key}) in {self.tracking_uri}"):
             client = MlflowClient(self.tracking_uri)
             run = _find_or_create(client, self._experiment(client, experiment), key, name)
             if run.info.status != _FINISHED:
@@ -129,6 +151,15 @@ class Experiments:
                 log_more(client, run.info.run_id)
                 client.set_terminated(run.info.run_id, _FINISHED)
         return Run(run.info.run_id, self._url(run))
+
+    @contextmanager
+    def _session(self, what: str) -> Iterator[None]:
+        """MLflow reads who asks from the environment alone: it is there while MLflow is asked, and gone after."""
+        names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+        login = self.login
+        values = dict(zip(names, (login.username, login.password, login.token), strict=True)) if login else {}
+        with _environment(values), _errors(what):
+            yield
 
     def _experiment(self, client: MlflowClient, name: str) -> str:
         """The id of the experiment, which is made if need be."""
@@ -176,6 +207,25 @@ def _runs(client: MlflowClient, experiment_id: str, key: str) -> list[mlflow.ent
 
 
 @contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """These variables in the environment (None: not there), for as long as the context lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        _set(values)
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
 def _errors(what: str) -> Iterator[None]:
     """Makes ExperimentsError of what MLflow, its database and its artifact store raise; passwords are left out."""
     try:
@@ -188,7 +238,13 @@ def _errors(what: str) -> Iterator[None]:
         ClientError,
         boto3.exceptions.Boto3Error,
     ) as error:
-        sentence = (
-            f"{what} failed: {error}. See that MLflow is up, that its address is right, and that it may be written"
-        )
-        raise ExperimentsError(re.sub(r"//[^/@\s]+@", "//***@", sentence)) from None
+        sentence = re.sub(r"//[^/@\s]+@", "//***@", f"{what} failed: {error}")
+        if isinstance(error, MlflowException) and _status(error) in (401, 403):
+            raise ExperimentsRefusedError(f"{sentence}. Give a login that MLflow knows, and that may write") from None
+        raise ExperimentsError(
+            f"{sentence}. See that MLflow is up, that its address is right, and that it may be written"
+        ) from None
+
+
+def _status(error: MlflowException) -> int:
+    return int(error.get_http_status_code())  # type: ignore[no-untyped-call]

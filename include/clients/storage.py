@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from uuid import uuid4
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,6 +15,12 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
+
+from include.lifecycle.images import split_uri
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class StorageError(RuntimeError):
@@ -32,6 +39,14 @@ class BucketNotFound(StorageError):
 
 class AccessDenied(StorageError):
     sentence = "S3 denies access. Check the connection's keys, and that they may list, get and put here"
+
+
+class WrongRegion(StorageError):
+    sentence = "the bucket is in another region. Correct region_name in the connection's extra"
+
+
+class NotS3(StorageError):
+    sentence = "what answers is not S3. Correct endpoint_url in the connection's extra"
 
 
 class Unreachable(StorageError):
@@ -57,6 +72,10 @@ _KINDS: dict[str, type[StorageError]] = {
     "InvalidAccessKeyId": AccessDenied,
     "SignatureDoesNotMatch": AccessDenied,
     "ExpiredToken": AccessDenied,
+    "AuthorizationHeaderMalformed": WrongRegion,
+    "IllegalLocationConstraintException": WrongRegion,
+    "PermanentRedirect": WrongRegion,
+    "301": WrongRegion,
     "SlowDown": Unreachable,
 }
 
@@ -72,12 +91,28 @@ def storage_errors(uri: str) -> Iterator[None]:
         raise AccessDenied(uri, str(error)) from error
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise Unreachable(uri, str(error)) from error
+    except ResponseParserError as error:
+        raise NotS3(uri, str(error).partition("\n")[0]) from error
     except BotoCoreError as error:
         raise StorageError(uri, str(error)) from error
 
 
 def _refusal(error: ClientError) -> type[StorageError]:
     code = error.response.get("Error", {}).get("Code", "")
+    if error.operation_name == "ListObjectsV2" and code in ("404", "405"):  # S3 has a code in words for each refusal
+        return NotS3
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     by_status = AccessDenied if status in (401, 403) else Unreachable if status >= 500 else StorageError
     return _KINDS.get(code, by_status)
+
+
+def check_writable(client: "S3Client", folder: str) -> None:
+    """See that objects can be put under `s3://bucket/folder` and deleted again, by doing it with one of a few bytes.
+
+    Raises StorageErrors.
+    """
+    bucket, prefix = split_uri(folder.rstrip("/") + "/")
+    key = f"{prefix}labelcycle-check-{uuid4()}"
+    with storage_errors(f"s3://{bucket}/{key}"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"written by a check, to be deleted at once")
+        client.delete_object(Bucket=bucket, Key=key)

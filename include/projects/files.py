@@ -51,18 +51,25 @@ def read_project(path: Path) -> Project:
 
 def read_projects(folder: Path) -> tuple[tuple[Project, ...], tuple[ProjectError, ...]]:
     """All active projects of a folder, and the files that are wrong, each in the order of file names."""
-    if not folder.is_dir():
-        return (), (ProjectError(folder, ("there is no such folder: make it, or name the one with the projects",)),)
     projects: list[Project] = []
     errors: list[ProjectError] = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in (".yaml", ".yml") or path.name.startswith("."):
-            continue
+    try:
+        paths = project_paths(folder)
+    except ProjectError as error:
+        return (), (error,)
+    for path in paths:
         try:
             projects.append(read_project(path))
         except ProjectError as error:
             errors.append(error)
     return tuple(p for p in projects if p.active), tuple(errors)
+
+
+def project_paths(folder: Path) -> list[Path]:
+    """The files of a folder that are, or want to be, projects. Raises ProjectError where there is no such folder."""
+    if not folder.is_dir():
+        raise ProjectError(folder, ("there is no such folder: make it, or name the one with the projects",))
+    return [p for p in sorted(folder.iterdir()) if p.suffix in (".yaml", ".yml") and not p.name.startswith(".")]
 
 
 def _read(path: Path) -> str:

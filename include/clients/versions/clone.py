@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.clients.versions.commands import CommandError, run
-from include.clients.versions.errors import VersionsError, advice
+from include.clients.versions.errors import VersionsError, error_of
 from include.clients.versions.remote import DataRemote
 
 _REMOTE = "storage"  # the name of the DVC remote in a repository that we initialise
@@ -121,7 +121,7 @@ class Clone:
         except CommandError as error:
             command = shlex.join(arguments).replace(f"{sys.executable} -m ", "")
             problem = self.data.masked(f"`{command}` failed: {_last_lines(error.output)}")
-            raise VersionsError(". ".join(filter(None, (problem, advice(problem))))) from None
+            raise error_of(problem) from None
 
 
 def _default_remote(config: Path) -> str | None:

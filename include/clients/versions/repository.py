@@ -4,7 +4,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -66,6 +66,11 @@ class DatasetRepository:
             raise ValueError(f"The git repository {self.url!r} must be given by a URL or an absolute path")
         if not self.author_name.strip() or not self.author_email.strip():
             raise ValueError(f"Releases in {self.url} need the name and the e-mail address of an author")
+
+    def check(self) -> None:
+        """See within 20 s that git reaches the repository and may read it; nothing is changed."""
+        with replace(self, seconds=20.0)._clone() as clone:
+            clone.git("ls-remote", "--", self.url, f"refs/heads/{self.branch}")
 
     def publish(self, tag: str, path: str, message: str, write: Callable[[Path], None]) -> Published:
         """Make a version of what `write` puts into the empty folder that it is given.

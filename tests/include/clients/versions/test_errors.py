@@ -1,6 +1,6 @@
 import pytest
 
-from include.clients.versions.errors import advice
+from include.clients.versions.errors import BucketRefusedError, RepositoryRefusedError, VersionsError, error_of
 
 # Left: what DVC 3.67 (s3fs 2026.9; moto and rclone as servers), git 2.39 and GitHub wrote.
 RECORDED = [
@@ -25,8 +25,30 @@ RECORDED = [
 
 @pytest.mark.parametrize(("problem", "word"), RECORDED)
 def test_what_to_do_about_it(problem: str, word: str) -> None:
-    assert word in advice(problem)
+    assert word in str(error_of(problem)).removeprefix(problem)
 
 
 def test_an_unknown_problem_gets_no_advice() -> None:
-    assert advice("fatal: bad object HEAD") == ""
+    assert str(error_of("fatal: bad object HEAD")) == "fatal: bad object HEAD"
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        ("fatal: 'typo.git' does not appear to be a git repository", RepositoryRefusedError),
+        (
+            "fatal: repository 'https://github.com/o/r/' not found",
+            RepositoryRefusedError,
+        ),
+        ("fatal: Authentication failed for 'https://git.example.com/r/'", RepositoryRefusedError),
+        (
+            "ssh: connect to host git port 9: Connection refused / fatal: Could not read from remote",
+            VersionsError,
+        ),
+        ("fatal: unable to access 'https://no.invalid/r/': Could not resolve host: no.invalid", VersionsError),
+        ("ERROR: unexpected error - Forbidden: An error occurred (403)", BucketRefusedError),
+        ("fatal: write error: No space left on device", VersionsError),
+    ],
+)
+def test_what_another_try_cannot_mend_has_a_kind_of_its_own(problem: str, kind: type[VersionsError]) -> None:
+    assert type(error_of(problem)) is kind
