@@ -57,7 +57,7 @@ def serve_bucket(state: State) -> Iterator[Bucket]:
     folder = state.folder / "bucket"
     folder.mkdir(parents=True, exist_ok=True)
     port = state.port("bucket")
-    bucket = Bucket(f"http://127.0.0.1:{port}", state.secret("bucket access key"), state.secret("bucket secret key"))
+    bucket = bucket_of(state)
     with (
         closing(_client(bucket)) as client,
         running(
@@ -72,6 +72,12 @@ def serve_bucket(state: State) -> Iterator[Bucket]:
         ),
     ):
         yield bucket
+
+
+def bucket_of(state: State) -> Bucket:
+    """The bucket of a stack, whether it runs or not."""
+    keys = state.secret("bucket access key"), state.secret("bucket secret key")
+    return Bucket(state.address("bucket"), *keys)
 
 
 def _rclone() -> Path:

@@ -32,7 +32,7 @@ def serve_cvat(state: State) -> Iterator[Cvat]:
     Raises ServerFailed if the server does not start, OSError if its port has been taken.
     """
     port = state.port("cvat")
-    cvat = Cvat(f"http://127.0.0.1:{port}", ADMIN, state.secret("cvat admin password"))
+    cvat = cvat_of(state)
     with running(
         "CVAT emulator",
         [
@@ -46,6 +46,11 @@ def serve_cvat(state: State) -> Iterator[Cvat]:
         environment={_PASSWORD_VARIABLE: cvat.password, "PYTHONPATH": str(_ROOT)},
     ):
         yield cvat
+
+
+def cvat_of(state: State) -> Cvat:
+    """The CVAT of a stack, whether it runs or not."""
+    return Cvat(state.address("cvat"), ADMIN, state.secret("cvat admin password"))
 
 
 def _answers(url: str) -> bool:

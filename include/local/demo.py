@@ -1,26 +1,25 @@
 """Three days of a small project, for real: photographs land, a model and people label them, versions are released."""
 
-import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.local.people import review_jobs
-from include.local.photographs import BrokenFile, Photograph, day, load_truth, save_truth
+from include.local.days import land, review
+from include.local.processes import ServerFailed
 from include.local.records import DayRecord, day_records, expectations
 from include.local.report import report
-from include.local.stack import ROOT, Stack, embedded, forget
+from include.local.stack import ROOT, Stack, embedded
+from include.local.state import InUse
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-SEED = 7
 DAYS = 3
 
 
@@ -37,14 +36,13 @@ class DayFailed(Exception):
 def demo(folder: Path) -> int:
     """Play three days on a clean state and print what came of them; the exit code is 0 if each did what it should."""
     begun = time.monotonic()
-    forget(folder)
-    with embedded(folder) as stack:
-        print(f"The stack runs on {folder}; its logs are in {folder / 'logs'}.")
-        try:
+    try:
+        with embedded(folder, anew=True) as stack:
+            print(f"The stack runs on {folder}; its logs are in {folder / 'logs'}.")
             records = play(stack)
-        except DayFailed as error:
-            print(f"\n{error}", file=sys.stderr)
-            return 1
+    except (DayFailed, InUse, ServerFailed) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
     problems = expectations(records)
     print(report(records, folder, time.monotonic() - begun))
     for problem in problems:
@@ -65,9 +63,9 @@ def play(stack: Stack) -> list[DayRecord]:
 
 def play_day(stack: Stack, dags: "dict[str, DAG]", number: int) -> None:
     """One day: what lands, ingest, people, evaluate, release. Raises DayFailed where a DAG run does not succeed."""
-    _land(stack, number)
+    print(f"\nday {number}  {land(stack, number)} files land in s3://street-signs/incoming/")
     run(stack, dags, f"day {number}", "ingest_street_signs")
-    review(stack, number)
+    print(f"day {number}  the reviewer             completed {review(stack).jobs} jobs", flush=True)
     run(stack, dags, f"day {number}", "evaluate_street_signs")
     run(stack, dags, f"day {number}", "release_street_signs")
 
@@ -94,24 +92,6 @@ def run(stack: Stack, dags: "dict[str, DAG]", when: str, dag_id: str) -> None:
     print(f" {state} in {time.monotonic() - begun:.1f} s", flush=True)
     if state != "success":
         raise DayFailed(f"{dag_id} did not succeed on {when}: {log} says why")
-
-
-def review(stack: Stack, number: int) -> None:
-    """Let the reviewer work on what waits for people."""
-    truth = load_truth(stack.folder / "truth.json")
-    reviewed = review_jobs(stack.cvat.url, stack.reviewer, truth, SEED)
-    with (stack.folder / "reviews.jsonl").open("a") as file:
-        file.write(json.dumps(asdict(reviewed)) + "\n")
-    print(f"day {number}  the reviewer             completed {reviewed.jobs} jobs", flush=True)
-
-
-def _land(stack: Stack, number: int) -> None:
-    photographs = [photograph for n in range(1, number + 1) for photograph in day(n, SEED).photographs]
-    save_truth(stack.folder / "truth.json", photographs)
-    landed = day(number, SEED)
-    files: list[Photograph | BrokenFile] = [*landed.photographs, *landed.broken]
-    stack.put("street-signs", {f"incoming/{file.name}": file.content for file in files})
-    print(f"\nday {number}  {len(files)} files land in s3://street-signs/incoming/")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ mix in what it misses or misreads.
 import io
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 
 from include.local.signs import TrueObject, paint_signs
 
-DAY_ONE, DAY_TWO = 48, 24
+DAY_ONE, DAY_TWO, LATER_DAYS = 48, 24, 12
+_BROKEN = 3  # files of day two that must end up in quarantine
 _DUPLICATED = 5  # the photograph of day one that comes again on day two
 _SOURCES = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png",
@@ -63,7 +64,8 @@ class Day:
 
 def day(number: int, seed: int) -> Day:
     """What lands on day 1 (48 images), day 2 (24 images, a truncated JPEG with a whole header, a file that is no
-    image, and one image of day 1 under another name) or any later day (nothing). The same seed gives the same bytes.
+    image, and one image of day 1 under another name), day 3 (nothing) or any later day (12 images). The same seed
+    gives the same bytes.
 
     Raises ValueError for a day before the first.
     """
@@ -74,12 +76,15 @@ def day(number: int, seed: int) -> Day:
     if number == 2:
         later = _photographs(seed, range(DAY_ONE + 1, DAY_ONE + DAY_TWO + 1))
         return Day(2, later, _broken_files(seed, DAY_ONE + DAY_TWO))
-    return Day(number, (), ())
+    if number == 3:
+        return Day(3, (), ())
+    first = DAY_ONE + DAY_TWO + _BROKEN + (number - 4) * LATER_DAYS + 1
+    return Day(number, _photographs(seed, range(first, first + LATER_DAYS)), ())
 
 
-def save_truth(path: Path, photographs: Iterable[Photograph]) -> None:
-    """Write what is painted on the photographs as JSON: file name → [[label, text, [x1, y1, x2, y2]], …]."""
-    rows = {p.name: [[o.label, o.text, o.box] for o in p.objects] for p in photographs}
+def save_truth(path: Path, truth: Mapping[str, Sequence[TrueObject]]) -> None:
+    """Write what is painted on photographs as JSON: file name → [[label, text, [x1, y1, x2, y2]], …]."""
+    rows = {name: [[o.label, o.text, o.box] for o in objects] for name, objects in truth.items()}
     path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 

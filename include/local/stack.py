@@ -15,8 +15,8 @@ from botocore.config import Config
 
 from include.clients.bulk import BulkStore
 from include.clients.ledger import Ledger, migrate, open_engine
-from include.local.bucket import REGION, Bucket, serve_bucket
-from include.local.cvat import Cvat, serve_cvat
+from include.local.bucket import REGION, Bucket, bucket_of, serve_bucket
+from include.local.cvat import Cvat, cvat_of, serve_cvat
 from include.local.people import Account, register
 from include.local.state import State
 
@@ -119,20 +119,34 @@ def airflow_settings(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Stack]:
-    """Run the stack on a folder, which is made where it is missing, for as long as the context lasts."""
-    folder.mkdir(parents=True, exist_ok=True)
+def embedded(folder: Path, *, anew: bool = False) -> Iterator[Stack]:
+    """Run the stack on a folder, which is made where it is missing, for as long as the context lasts; `anew` deletes
+    what was there before: its parts belong together, and live or die as a whole.
+
+    Raises InUse where a stack runs on the folder already, ServerFailed and OSError where one of its servers cannot.
+    """
     state = State(folder)
-    with serve_bucket(state) as bucket, serve_cvat(state) as cvat:
-        stack = Stack(folder, bucket, cvat, Account("reviewer", state.secret("reviewer's password")))
-        _prepare(stack)
-        yield stack
+    with state.alone():
+        if anew:
+            _empty(folder)
+        with serve_bucket(state), serve_cvat(state):
+            stack = stack_of(folder)
+            _prepare(stack)
+            yield stack
 
 
-def forget(folder: Path) -> None:
-    """Delete a stack's folder: its parts belong together, and live or die as a whole."""
-    if folder.exists():
-        shutil.rmtree(folder)
+def stack_of(folder: Path) -> Stack:
+    """The stack of a folder, whether it runs or not."""
+    state = State(folder)
+    return Stack(folder, bucket_of(state), cvat_of(state), Account("reviewer", state.secret("reviewer's password")))
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _prepare(stack: Stack) -> None:

@@ -1,15 +1,21 @@
 """What the embedded stack keeps between two starts: secrets and ports, made once and never changed."""
 
+import fcntl
 import json
 import os
 import random
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 _PORTS = range(20000, 32000)  # below the range from which Linux gives ports to outgoing connections
+
+
+class InUse(Exception):
+    """Another process runs a stack on the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,35 @@ class State:
             )
         return port
 
+    def address(self, service: str) -> str:
+        """Where a service of the running stack answers, on the port that it was given."""
+        return f"http://127.0.0.1:{self._once(f'{service} port', lambda: str(_free_port()))}"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from running a stack on this folder for as long as the context lasts. A lock on the folder
+        itself: it ends with the process, and needs no file that could be left behind.
+
+        Raises InUse where another process runs one.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            _lock(folder, self.folder)
+            yield
+        finally:
+            os.close(folder)
+
+    def is_in_use(self) -> bool:
+        """Whether a stack runs on this folder."""
+        if not self.folder.is_dir():
+            return False
+        try:
+            with self.alone():
+                return False
+        except InUse:
+            return True
+
     def log(self, service: str) -> Path:
         """Where a service writes its log."""
         return self.folder / "logs" / f"{service}.log"
@@ -55,6 +90,13 @@ class State:
                 json.dump(kept, file, indent=1)
             new.replace(self._file)
         return kept[name]
+
+
+def _lock(opened: int, folder: Path) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUse(f"a stack runs on {folder} already: stop it first (Ctrl-C where it was started)") from None
 
 
 def _free_port() -> int:

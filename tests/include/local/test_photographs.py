@@ -34,6 +34,12 @@ def test_the_days_bring_what_the_demo_promises(first: Day, second: Day) -> None:
     assert (len(first.photographs), len(first.broken)) == (48, 0)
     assert (len(second.photographs), len(second.broken)) == (24, 3)
     assert day(3, SEED) == Day(3, (), ())
+    fourth, fifth = day(4, SEED), day(5, SEED)
+    assert [len(one.photographs) for one in (fourth, fifth)] == [12, 12]
+    names = [
+        file.name.split(".")[0] for one in (first, second, fourth, fifth) for file in (*one.photographs, *one.broken)
+    ]
+    assert len(set(names)) == len(names)
     with pytest.raises(ValueError, match="day 0"):
         day(0, SEED)
 
@@ -90,8 +96,9 @@ def test_the_broken_files_are_broken_as_they_say(first: Day, second: Day) -> Non
 
 
 def test_truth_survives_its_file(first: Day, tmp_path: Path) -> None:
-    save_truth(tmp_path / "truth.json", first.photographs)
-    assert load_truth(tmp_path / "truth.json") == {p.name: p.objects for p in first.photographs}
+    truth = {photograph.name: photograph.objects for photograph in first.photographs}
+    save_truth(tmp_path / "truth.json", truth)
+    assert load_truth(tmp_path / "truth.json") == truth
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.local.processes import ServerFailed, running
+from include.local.processes import ServerFailed, run_once, running
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -73,6 +73,27 @@ def test_the_environment_reaches_the_server_and_its_log_is_kept(tmp_path: Path) 
         ):
             pass
     assert log.read_text().split() == ["first", "second"]
+
+
+def test_what_a_server_starts_ends_with_it_even_in_a_group_of_its_own_and_deaf(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    deaf = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+    server = (
+        "import subprocess, sys, time;"
+        f"subprocess.Popen([sys.executable, '-c', {deaf!r}], process_group=0); time.sleep(60)"
+    )
+    with running("nest", [sys.executable, "-c", server], log=tmp_path / "log", answers=lambda: _has_text(mark)):
+        pid = int(mark.read_text())
+    assert not _is_alive(pid)
+
+
+def test_a_command_that_fails_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+    program = "import sys; sys.exit('no such table')"
+    with pytest.raises(ServerFailed, match=r"the migration failed with code 1(?s:.)*no such table"):
+        run_once("migration", [sys.executable, "-c", program], log=tmp_path / "log", environment={})
 
 
 def test_no_server_outlives_a_killed_stack(tmp_path: Path) -> None:
