@@ -9,8 +9,9 @@ class UnknownLabels(ValueError):
 
 
 def check_labels(project: Project, annotator: Annotator) -> None:
-    """See that the annotator's labels and attributes are among the project's. Raises UnknownLabels with what to add."""
-    known = {label.name: {attribute.name for attribute in label.attributes} for label in project.labels}
+    """See that the annotator's labels and attributes are among the project's; a label that the project renamed keeps
+    its name in the model. Raises UnknownLabels with what to add."""
+    known = {name: {a.name for a in label.attributes} for label in project.labels for name in label.all_names}
     unknown: list[str] = []
     for label in annotator.function.spec.labels:
         if label.name not in known:
