@@ -182,7 +182,11 @@ def _check_annotation(released: ReleasedImage, annotation: Annotation, labels: s
     if annotation.image_id != released.image.id:
         raise ValueError(f"{where}: it is of image {annotation.image_id}, not {released.image.id}")
     if shape.label not in labels:
-        raise ValueError(f"{where}: label {shape.label!r} is none of the project's: {', '.join(sorted(labels))}")
+        known = ", ".join(sorted(labels))
+        raise ValueError(
+            f"{where}: label {shape.label!r} is none of the project's: {known}; add it, or, if it was renamed, "
+            "name it in the label's renamed_from"
+        )
     if taken := sorted(set(ATTRIBUTES) & {name for name, _ in shape.attributes}):
         raise ValueError(f"{where}: its attribute {taken[0]!r} has a name that releases need; call it otherwise")
     try:
