@@ -3,20 +3,23 @@
 from sqlalchemy import Engine
 
 from include.clients.ledger.audit import AuditTable
-from include.clients.ledger.batches import BatchTable
-from include.clients.ledger.database import (
-    Leases,
-    LeaseTakenError,
-    LedgerError,
-    migrate,
-    open_engine,
-    require_current,
-)
+from include.clients.ledger.batches import BatchTable, NotWaitingError
+from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
-from include.clients.ledger.releases import ReleaseTable
+from include.clients.ledger.leases import Leases, LeaseTakenError
+from include.clients.ledger.releases import PinnedError, ReleaseTable
 from include.clients.ledger.reviews import ReviewTable
 
-__all__ = ["LeaseTakenError", "Ledger", "LedgerError", "migrate", "open_engine", "require_current"]
+__all__ = [
+    "LeaseTakenError",
+    "Ledger",
+    "LedgerError",
+    "NotWaitingError",
+    "PinnedError",
+    "migrate",
+    "open_engine",
+    "require_current",
+]
 
 
 class Ledger:

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from include.clients.ledger import migrate, open_engine, require_current
+from include.clients.ledger import LedgerError, migrate, open_engine, require_current
 
 
 def main() -> None:
@@ -17,6 +17,13 @@ def main() -> None:
         sys.exit(
             "set LABELCYCLE_LEDGER_URL to the ledger's database, as in postgresql+psycopg2://user:password@host/db"
         )
+    try:
+        _run(command, url)
+    except LedgerError as error:
+        sys.exit(str(error))
+
+
+def _run(command: str, url: str) -> None:
     engine = open_engine(url)
     try:
         if command == "upgrade":

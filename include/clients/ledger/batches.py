@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from include.clients.ledger.database import LedgerError, change
 from include.clients.ledger.tables import applied_shapes, batches, images, jobs
 from include.lifecycle.batches import PlannedBatch, Stage
 from include.lifecycle.images import ImageState
@@ -58,6 +60,10 @@ class Job:
     revision_id: str | None
 
 
+class NotWaitingError(LedgerError):
+    """An image of a plan is not waiting any more."""
+
+
 class BatchTable:
     """Batches, their jobs, and the shapes that were applied."""
 
@@ -67,13 +73,16 @@ class BatchTable:
     def add(self, project: str, annotator: str, job_size: int, planned: Iterable[PlannedBatch], now: datetime) -> int:
         """Record a plan, whole or not at all, and say how many batches it made. Images leave their waiting state.
 
-        Raises sqlalchemy's IntegrityError where an image is in a batch already: another run has planned it.
+        Raises NotWaitingError where an image is in a batch already, or was set aside since it was planned.
         """
         count = 0
-        with self._engine.begin() as connection:
-            for batch in planned:
-                _insert(connection, project, annotator, job_size, batch, now)
-                count += 1
+        try:
+            with self._engine.begin() as connection:
+                for batch in planned:
+                    _insert(connection, project, annotator, job_size, batch, now)
+                    count += 1
+        except IntegrityError as error:
+            raise NotWaitingError(f"another run has planned the same batch of {project}: run again") from error
         return count
 
     def at(self, project: str, *stages: Stage) -> list[Batch]:
@@ -88,14 +97,11 @@ class BatchTable:
 
     def ask(self, batch_id: str, now: datetime) -> None:
         """Record, before CVAT is asked, that it is about to be: a run after a kill knows that it may have happened."""
-        with self._engine.begin() as connection:
-            connection.execute(update(batches).where(batches.c.id == batch_id).values(asked_at=now))
+        self._set_batch(batch_id, asked_at=now)
 
     def advance(self, batch_id: str, stage: Stage, **facts: int | str | datetime | None) -> None:
         """Record that a batch has come to a stage, with what became known by it (task_id, request_id, deadline)."""
-        values = {"stage": stage, "asked_at": None, **facts}
-        with self._engine.begin() as connection:
-            connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+        self._set_batch(batch_id, stage=stage, asked_at=None, **facts)
 
     def fail(self, batch_id: str, reason: str) -> None:
         """Set a batch aside; the others go on."""
@@ -127,11 +133,12 @@ class BatchTable:
         """Record CVAT's ids of a batch's jobs, by index."""
         with self._engine.begin() as connection:
             for index, cvat_id in cvat_ids.items():
-                connection.execute(update(jobs).where(*_is(batch_id, index)).values(cvat_id=cvat_id))
+                _set_job(connection, batch_id, index, cvat_id=cvat_id)
 
     def intend(self, batch_id: str, index: int, now: datetime) -> None:
         """Record, before CVAT is asked, that a job's predictions are about to be written."""
-        self._set(batch_id, index, applied=Applied.INTENDED, applied_at=now)
+        with self._engine.begin() as connection:
+            _set_job(connection, batch_id, index, applied=Applied.INTENDED, applied_at=now)
 
     def apply(self, batch_id: str, index: int, shape_ids: Mapping[str, int], now: datetime) -> None:
         """Record the outcome: CVAT's shape id of each applied prediction."""
@@ -142,12 +149,12 @@ class BatchTable:
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(insert(applied_shapes), rows)
-            done = update(jobs).where(*_is(batch_id, index))
-            connection.execute(done.values(applied=Applied.APPLIED, applied_at=now))
+            _set_job(connection, batch_id, index, applied=Applied.APPLIED, applied_at=now)
 
     def need_attention(self, batch_id: str, index: int, note: str) -> None:
         """Leave a job to a person, with what they need to know."""
-        self._set(batch_id, index, applied=Applied.ATTENTION, note=note)
+        with self._engine.begin() as connection:
+            _set_job(connection, batch_id, index, applied=Applied.ATTENTION, note=note)
 
     def applied_shapes(self, batch_id: str) -> dict[str, int]:
         """CVAT's shape ids by prediction, of all jobs of a batch."""
@@ -156,9 +163,10 @@ class BatchTable:
             rows = connection.execute(query.where(applied_shapes.c.batch_id == batch_id))
             return {row.prediction_id: row.shape_id for row in rows}
 
-    def _set(self, batch_id: str, index: int, **values: object) -> None:
+    def _set_batch(self, batch_id: str, **values: object) -> None:
         with self._engine.begin() as connection:
-            connection.execute(update(jobs).where(*_is(batch_id, index)).values(**values))
+            mine = update(batches).where(batches.c.id == batch_id)
+            change(connection, mine.values(**values), f"batch {batch_id}")
 
     def _batches(self, query: Any) -> list[Batch]:
         with self._engine.connect() as connection:
@@ -200,11 +208,15 @@ def _insert(
         waiting = (images.c.project == project, images.c.id == image, images.c.state == ImageState.WAITING)
         moved = update(images).where(*waiting).values(state=ImageState.BATCHED, batch_id=batch_id, frame=frame)
         if connection.execute(moved).rowcount != 1:
-            raise RuntimeError(f"image {image} of {project} is not waiting any more: another run has planned it")
+            raise NotWaitingError(
+                f"image {image} of {project} is not waiting any more: another run has planned it or set it aside; "
+                "run again"
+            )
 
 
-def _is(batch_id: str, index: int) -> tuple[Any, Any]:
-    return jobs.c.batch_id == batch_id, jobs.c.index == index
+def _set_job(connection: Connection, batch_id: str, index: int, **values: object) -> None:
+    mine = update(jobs).where(jobs.c.batch_id == batch_id, jobs.c.index == index)
+    change(connection, mine.values(**values), f"job {index} of batch {batch_id}")
 
 
 def _batch(row: Row[Any]) -> Batch:

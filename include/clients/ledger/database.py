@@ -1,8 +1,5 @@
-"""The ledger's database: opened, migrated, leased."""
+"""The ledger's database: opened, migrated, checked."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,108 +7,117 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, Update, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
-from include.clients.ledger import tables
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION_TABLE = {"version_table": "labelcycle_version"}
+
+# One migration at a time, whole or not at all: SQLite would otherwise commit every statement by itself.
+_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(20260101)"}
 
 
 class LedgerError(Exception):
     """The ledger cannot be used; the sentence says why and what to do."""
 
 
-class LeaseTakenError(LedgerError):
-    """Another run is writing."""
-
-
 def open_engine(url: str) -> Engine:
-    """An engine on the ledger's database; the URL is SQLAlchemy's (`postgresql+psycopg2://…`, `sqlite:///…`)."""
-    engine = create_engine(url, pool_pre_ping=True)
-    if make_url(url).get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+    """An engine on the ledger's database; the URL is SQLAlchemy's (`postgresql+psycopg2://…`, `sqlite:///…`).
+
+    Waits for a connection 10 s, for a lock 30 s. Raises LedgerError where the URL is none or its driver is missing.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        engine = create_engine(
+            parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10} if backend == "postgresql" else {}
+        )
+    except ModuleNotFoundError as error:
+        raise LedgerError(f"the ledger's database needs the Python package {error.name}: install it") from error
+    except (ArgumentError, ValueError):  # whose own words may hold a piece of the password
+        raise LedgerError(
+            "the ledger's URL cannot be understood: it must look like postgresql+psycopg2://user:password@host/database,"
+            " with the special characters of the password percent-encoded"
+        ) from None
+    event.listen(engine, "connect", _prepare_sqlite if backend == "sqlite" else _prepare_postgres)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
 
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # or the first rollback takes the setting back
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '30s'")
+    connection.autocommit = False
+
+
 def migrate(engine: Engine) -> None:
-    """Bring the database to this release's tables; doing it again changes nothing."""
+    """Bring the database to this release's tables; doing it again changes nothing.
+
+    Raises LedgerError where the database does not answer, is newer than this release, or refuses.
+    """
     config = _config()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    _check_known(engine, _found(engine))
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(_ALONE[engine.dialect.name])
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        raise LedgerError(f"the ledger's database {_where(engine)} cannot be upgraded: {_reason(error)}") from error
 
 
 def require_current(engine: Engine) -> None:
     """Raise LedgerError unless the database is reachable and has this release's tables."""
-    where = engine.url.render_as_string(hide_password=True)
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
-    try:
-        with engine.connect() as connection:
-            options = {"version_table": "labelcycle_version"}
-            found = MigrationContext.configure(connection, opts=options).get_current_revision()
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise LedgerError(f"the ledger's database {where} does not answer: {reason}") from error
+    wanted, found = ScriptDirectory.from_config(_config()).get_current_head(), _found(engine)
+    _check_known(engine, found)
     if found != wanted:
         raise LedgerError(
-            f"the ledger's database {where} is at version {found}, and this release needs {wanted}: "
+            f"the ledger's database {_where(engine)} is at version {found}, and this release needs {wanted}: "
             "run python -m include.clients.ledger upgrade"
         )
+
+
+def change(connection: Connection, statement: Update, what: str) -> None:
+    """Run an update of one row. Raises LedgerError, naming what there is none of, where it finds no row."""
+    if connection.execute(statement).rowcount != 1:
+        raise LedgerError(f"the ledger has no {what}: its records were changed by hand, or this is another ledger")
+
+
+def _found(engine: Engine) -> str | None:
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection, opts=_VERSION_TABLE).get_current_revision()
+    except SQLAlchemyError as error:
+        raise LedgerError(f"the ledger's database {_where(engine)} does not answer: {_reason(error)}") from error
+
+
+def _check_known(engine: Engine, found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found and found not in known:
+        raise LedgerError(
+            f"the ledger's database {_where(engine)} is at version {found}, which this release does not know: a newer "
+            "release has upgraded it; run that one"
+        )
+
+
+def _where(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
-
-
-class Leases:
-    """Named locks that end by themselves: they keep writers of a project or a repository apart."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @contextmanager
-    def hold(self, name: str, holder: str, lasts: timedelta) -> Iterator[None]:
-        """Hold a lease while the block runs. The same holder may take it again: a retry goes on where it was killed.
-
-        Raises LeaseTakenError where somebody else holds it.
-        """
-        self._take(name, holder, lasts)
-        try:
-            yield
-        finally:
-            with self._engine.begin() as connection:
-                mine = (tables.leases.c.name == name) & (tables.leases.c.holder == holder)
-                connection.execute(delete(tables.leases).where(mine))
-
-    def _take(self, name: str, holder: str, lasts: timedelta) -> None:
-        now = datetime.now(UTC)
-        row = {"holder": holder, "expires_at": now + lasts}
-        free = (tables.leases.c.expires_at < now) | (tables.leases.c.holder == holder)
-        with self._engine.begin() as connection:
-            taken = connection.execute(update(tables.leases).where(tables.leases.c.name == name, free).values(row))
-            if taken.rowcount:
-                return
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(tables.leases).values(name=name, **row))
-        except IntegrityError as error:
-            raise LeaseTakenError(self._who(name)) from error
-
-    def _who(self, name: str) -> str:
-        with self._engine.connect() as connection:
-            row = connection.execute(select(tables.leases).where(tables.leases.c.name == name)).first()
-        if row is None:
-            return f"the lease {name!r} was held by another run a moment ago: run again"
-        return f"the lease {name!r} is held by {row.holder} until {row.expires_at:%H:%M:%S} UTC: run again then"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, case, func, insert, select, update
 
 from include.clients.ledger.tables import images, predictions
 from include.lifecycle.discovery import KnownImage
@@ -14,6 +14,8 @@ from include.lifecycle.images import Header, Image, ImageState, Reason, StoredOb
 _CHUNK = 500  # SQLite takes 32,766 variables a statement at the most; this stays far below with any row
 
 _LAST = "\U0010ffff"  # sorts after every URI
+
+_gone, _original = images.alias("gone"), images.alias("original")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,11 @@ class ImageTable:
 
     def known(self, project: str, prefix: str) -> Iterator[KnownImage]:
         """The newest content at each URI under a prefix, in the order of an S3 listing."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)  # the first text after all that begin with the prefix
         query = (
             select(images.c.uri, images.c.etag, images.c.id)
             .where(images.c.project == project, images.c.current, images.c.uri >= prefix)
-            .where(images.c.uri < prefix + _LAST)  # LIKE would ignore case on SQLite
+            .where(images.c.uri < end)  # LIKE would ignore case on SQLite
             .order_by(images.c.uri)
         )
         with self._engine.connect() as connection:
@@ -65,13 +68,12 @@ class ImageTable:
                 yield KnownImage(row.uri, row.etag, row.id)
 
     def originals(self, project: str, contents: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        """The URI at which each content (etag, size) is known already, where it is."""
+        """The URI at which each content (etag, size) is known already, where it is: the first, if there are several."""
         wanted = set(contents)
         found: dict[tuple[str, int], str] = {}
-        unlike = images.c.reason.is_distinct_from(Reason.DUPLICATE)
         for etags in _chunks(sorted({etag for etag, _ in wanted})):
             query = select(images.c.etag, images.c.size, images.c.uri).where(
-                images.c.project == project, images.c.current, images.c.etag.in_(etags), unlike
+                images.c.project == project, images.c.current, images.c.etag.in_(etags), _is_original(images)
             )
             with self._engine.connect() as connection:
                 for row in connection.execute(query.order_by(images.c.uri.desc())):
@@ -81,20 +83,27 @@ class ImageTable:
     def add(self, project: str, discovered: Sequence[Discovered], replaced: Sequence[str], now: datetime) -> None:
         """Write a shard of a discovery, whole or not at all: new images, and the ids of those they replace.
 
-        A content that comes back to its place (an object changed or deleted, then restored) becomes current again.
+        A content that comes back to its place (an object changed or deleted, then restored) becomes current again, as
+        it looks now; if it is in a batch, it stays there.
         """
         with self._engine.begin() as connection:
             _set_aside(connection, project, replaced, Reason.REPLACED)
             rows = {row["id"]: row for row in (_row(project, item, now) for item in discovered)}
-            back = _existing(connection, project, list(rows))
-            _restore(connection, project, back)
-            if new := [row for id_, row in rows.items() if id_ not in back]:
+            known = _existing(connection, project, list(rows))
+            _bring_back(connection, project, [row for id_, row in rows.items() if id_ in known])
+            if new := [row for id_, row in rows.items() if id_ not in known]:
                 connection.execute(insert(images), new)
+            _forget_copies(connection, project, replaced)
 
     def lose(self, project: str, image_ids: Sequence[str]) -> None:
-        """Set images aside whose objects are gone: they are in no plan and in no release until they come back."""
+        """Set images aside whose objects are gone: they are in no plan and in no release until they come back.
+
+        Copies of what is gone are forgotten, so that the next discovery finds them as new: an object that was moved is
+        an image, not a duplicate.
+        """
         with self._engine.begin() as connection:
             _set_aside(connection, project, image_ids, Reason.MISSING)
+            _forget_copies(connection, project, image_ids)
 
     def quarantine(self, project: str, image_id: str, reason: Reason, detail: str) -> None:
         """Set a waiting image aside; one that is in a batch stays there."""
@@ -251,19 +260,36 @@ def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[s
 
 
 def _set_aside(connection: Connection, project: str, ids: Sequence[str], reason: Reason) -> None:
+    waited = case((images.c.state == ImageState.WAITING, ImageState.QUARANTINED.value), else_=images.c.state)
     for chunk in _chunks(ids):
-        these = (images.c.project == project, images.c.id.in_(chunk))
-        connection.execute(update(images).where(*these).values(current=False, reason=reason))
-        waiting = images.c.state == ImageState.WAITING
-        connection.execute(update(images).where(*these, waiting).values(state=ImageState.QUARANTINED))
+        these = (images.c.project == project, images.c.id.in_(chunk), images.c.current)
+        gone = {"current": False, "reason": reason, "detail": None, "state": waited}
+        connection.execute(update(images).where(*these).values(gone))
 
 
-def _restore(connection: Connection, project: str, ids: Iterable[str]) -> None:
-    for chunk in _chunks(sorted(ids)):
-        gone = (images.c.project == project, images.c.id.in_(chunk), ~images.c.current)
-        waited = images.c.state == ImageState.QUARANTINED
-        connection.execute(update(images).where(*gone, waited).values(state=ImageState.WAITING))
-        connection.execute(update(images).where(*gone).values(current=True, reason=None))
+def _bring_back(connection: Connection, project: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    gone = (images.c.project == project, ~images.c.current)
+    for chunk in _chunks([row["id"] for row in rows]):
+        batched = update(images).where(*gone, images.c.id.in_(chunk), images.c.state == ImageState.BATCHED)
+        connection.execute(batched.values(current=True, reason=None, detail=None))
+    for row in rows:
+        connection.execute(update(images).where(*gone, images.c.id == row["id"]).values(row))
+
+
+def _forget_copies(connection: Connection, project: str, ids: Sequence[str]) -> None:
+    """The duplicates of what was set aside are no current images, unless another original is left."""
+    same = (_original.c.project == project, _original.c.etag == images.c.etag, _original.c.size == images.c.size)
+    left = select(_original.c.id).where(*same, _original.c.current, _is_original(_original)).exists()
+    for chunk in _chunks(ids):
+        etags = select(_gone.c.etag).where(_gone.c.project == project, _gone.c.id.in_(chunk))
+        copies = (images.c.project == project, images.c.etag.in_(etags), images.c.reason == Reason.DUPLICATE)
+        connection.execute(update(images).where(*copies, images.c.current, ~left).values(current=False))
+
+
+def _is_original(table: FromClause) -> ColumnElement[bool]:
+    """Whether a copy of it needs no look of its own. A file may be no image by its name, or unreadable today."""
+    reason = table.c.reason
+    return reason.is_(None) | reason.not_in([Reason.DUPLICATE, Reason.NOT_AN_IMAGE, Reason.UNREADABLE])
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

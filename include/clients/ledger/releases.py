@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from include.clients.ledger.database import LedgerError
 from include.clients.ledger.tables import releases
 
 
@@ -22,6 +24,10 @@ class ReleaseRecord:
     mlflow_run_id: str | None
     pinned_at: datetime
     released_at: datetime | None
+
+
+class PinnedError(LedgerError):
+    """A tag is pinned already: a version that exists never changes."""
 
 
 class ReleaseTable:
@@ -43,10 +49,13 @@ class ReleaseTable:
         return None if row is None else _record(row)
 
     def pin(self, tag: str, project: str, digest: str, pin: str, now: datetime) -> None:
-        """Fix what a release will hold, before it is built. A tag can be pinned once."""
+        """Fix what a release will hold, before it is built. Raises PinnedError where the tag is pinned."""
         row = {"tag": tag, "project": project, "digest": digest, "pin": pin, "pinned_at": now}
-        with self._engine.begin() as connection:
-            connection.execute(insert(releases).values(row))
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(releases).values(row))
+        except IntegrityError as error:
+            raise PinnedError(f"another run has pinned {tag}: run again to complete it") from error
 
     def published(self, tag: str, commit: str, dvc_md5: str) -> None:
         """Record that data and tag are in their remotes."""
@@ -61,8 +70,13 @@ class ReleaseTable:
         self._set(tag, released_at=now)
 
     def _set(self, tag: str, **values: object) -> None:
+        """A complete release stays as it is; to say it again is no error."""
+        unfinished = (releases.c.tag == tag, releases.c.released_at.is_(None))
         with self._engine.begin() as connection:
-            connection.execute(update(releases).where(releases.c.tag == tag).values(**values))
+            if connection.execute(update(releases).where(*unfinished).values(**values)).rowcount:
+                return
+        if self.get(tag) is None:
+            raise LedgerError(f"the ledger has no release {tag}: pin it first")
 
 
 def _record(row: Row[Any]) -> ReleaseRecord:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, Select, insert, select, update
 
+from include.clients.ledger.database import change
 from include.clients.ledger.tables import batches, evaluations, jobs, revisions
 from include.lifecycle.reviews import Acceptance, Revision
 
@@ -47,8 +49,16 @@ class ReviewTable:
             known = select(revisions.c.id).where(*key, revisions.c.job_index == revision.job_index)
             if connection.execute(known).first() is None:
                 connection.execute(insert(revisions).values(_row(project, revision, uri)))
-            seen = update(jobs).where(*this_job).values(revision_id=revision.id, seen_update=seen_update)
-            connection.execute(seen)
+            seen = {"revision_id": revision.id, "seen_update": seen_update, "note": None}
+            what = f"job {revision.job_index} of batch {revision.batch_id}"
+            change(connection, update(jobs).where(*this_job).values(seen), what)
+
+    def refuse(self, batch_id: str, job_index: int, reason: str) -> None:
+        """Note why a finished job's annotations cannot be kept. The revision that it had before stays current."""
+        this_job = (jobs.c.batch_id == batch_id, jobs.c.index == job_index)
+        with self._engine.begin() as connection:
+            noted = update(jobs).where(*this_job).values(note=reason, seen_update=None)
+            change(connection, noted, f"job {job_index} of batch {batch_id}")
 
     def current(self, project: str) -> list[RevisionRecord]:
         """The current revision of every finished job, in a stable order."""
@@ -85,7 +95,7 @@ class ReviewTable:
     def latest_evaluation(self, project: str) -> EvaluationRecord | None:
         """The project's newest evaluation, if there is one."""
         query = select(evaluations).where(evaluations.c.project == project)
-        return self._first(query.order_by(evaluations.c.created_at.desc()).limit(1))
+        return self._first(query.order_by(evaluations.c.created_at.desc(), evaluations.c.id).limit(1))
 
     def add_evaluation(self, project: str, evaluation_id: str, annotator: str, uri: str, now: datetime) -> None:
         """Record an evaluation; the same one again changes nothing."""
@@ -97,15 +107,15 @@ class ReviewTable:
     def set_run(self, evaluation_id: str, run_id: str) -> None:
         """Record the MLflow run of an evaluation."""
         with self._engine.begin() as connection:
-            mine = evaluations.c.id == evaluation_id
-            connection.execute(update(evaluations).where(mine).values(mlflow_run_id=run_id))
+            mine = update(evaluations).where(evaluations.c.id == evaluation_id)
+            change(connection, mine.values(mlflow_run_id=run_id), f"evaluation {evaluation_id}")
 
-    def _first(self, query: object) -> EvaluationRecord | None:
+    def _first(self, query: Select[Any]) -> EvaluationRecord | None:
         with self._engine.connect() as connection:
-            row = connection.execute(query).first()  # type: ignore[call-overload]
-        return (
-            None if row is None else EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
-        )
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
 
 
 def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Dialect,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -32,7 +34,11 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} is a moment without a time zone: say which, as in +00:00")
+        return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: Any | None, _dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
@@ -42,6 +48,7 @@ metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
@@ -53,8 +60,8 @@ URI = String(1100).with_variant(String(1100, collation="C"), "postgresql")
 leases = Table(
     "leases",
     metadata,
-    Column("name", String(200), primary_key=True),
-    Column("holder", String(200), nullable=False),
+    Column("name", String(300), primary_key=True),
+    Column("holder", String(1000), nullable=False),  # Airflow's names of DAG, run and task have up to 250 each
     Column("expires_at", Utc, nullable=False),
 )
 
@@ -72,7 +79,7 @@ images = Table(
     Column("height", Integer),
     Column("orientation", Integer),
     Column("mode", String(20)),
-    Column("version_id", String(200)),
+    Column("version_id", String(1024)),
     Column("state", String(20), nullable=False),
     Column("reason", String(40)),
     Column("detail", Text),
@@ -81,6 +88,18 @@ images = Table(
     Column("discovered_at", Utc, nullable=False),
     UniqueConstraint("project", "uri", "etag"),
     UniqueConstraint("batch_id", "frame"),
+    CheckConstraint("state in ('waiting', 'batched', 'quarantined')", "state"),
+    CheckConstraint("(state = 'batched') = (batch_id is not null) and (batch_id is null) = (frame is null)", "batched"),
+    CheckConstraint("state <> 'waiting' or (current and width is not null)", "waiting"),
+    CheckConstraint("state <> 'quarantined' or reason is not null", "quarantined"),
+    Index(
+        "uq_images_current_uri",
+        "project",
+        "uri",
+        unique=True,
+        sqlite_where=text("current"),
+        postgresql_where=text("current"),
+    ),
     Index(None, "project", "state", "uri"),
     Index(None, "project", "etag", "size"),
 )

@@ -60,8 +60,8 @@ def upgrade() -> None:
 
     op.create_table(
         "leases",
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("holder", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("holder", sa.String(length=1000), nullable=False),
         sa.Column("expires_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
@@ -118,13 +118,20 @@ def upgrade() -> None:
         sa.Column("height", sa.Integer(), nullable=True),
         sa.Column("orientation", sa.Integer(), nullable=True),
         sa.Column("mode", sa.String(length=20), nullable=True),
-        sa.Column("version_id", sa.String(length=200), nullable=True),
+        sa.Column("version_id", sa.String(length=1024), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("batch_id", sa.String(length=100), nullable=True),
         sa.Column("frame", sa.Integer(), nullable=True),
         sa.Column("discovered_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'batched') = (batch_id is not null) and (batch_id is null) = (frame is null)",
+            name=op.f("ck_images_batched"),
+        ),
+        sa.CheckConstraint("state <> 'quarantined' or reason is not null", name=op.f("ck_images_quarantined")),
+        sa.CheckConstraint("state <> 'waiting' or (current and width is not null)", name=op.f("ck_images_waiting")),
+        sa.CheckConstraint("state in ('waiting', 'batched', 'quarantined')", name=op.f("ck_images_state")),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_images_batch_id")),
         sa.PrimaryKeyConstraint("project", "id", name=op.f("pk_images")),
         sa.UniqueConstraint("batch_id", "frame", name=op.f("uq_images_batch_id_frame")),
@@ -133,6 +140,13 @@ def upgrade() -> None:
     with op.batch_alter_table("images", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_images_project_etag_size"), ["project", "etag", "size"], unique=False)
         batch_op.create_index(batch_op.f("ix_images_project_state_uri"), ["project", "state", "uri"], unique=False)
+        batch_op.create_index(
+            "uq_images_current_uri",
+            ["project", "uri"],
+            unique=True,
+            sqlite_where=sa.text("current"),
+            postgresql_where=sa.text("current"),
+        )
 
     op.create_table(
         "jobs",
@@ -182,6 +196,9 @@ def downgrade() -> None:
 
     op.drop_table("jobs")
     with op.batch_alter_table("images", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_images_current_uri", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
+        )
         batch_op.drop_index(batch_op.f("ix_images_project_state_uri"))
         batch_op.drop_index(batch_op.f("ix_images_project_etag_size"))
 
