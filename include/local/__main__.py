@@ -16,6 +16,7 @@ COMMANDS = {
     "up": "run the stack with its UIs, until Ctrl-C",
     "day": "put the next day's photographs into the running stack's bucket, and ask for an ingest run",
     "review": "let the reviewer complete what waits in the running stack's CVAT",
+    "screenshots": "take pictures of the running stack's graphs, into docs/images",
 }
 
 
@@ -48,12 +49,14 @@ def _run(command: str, folder: Path) -> int:
 
 def _ask_running(command: str, folder: Path) -> int:
     """A command to the stack that runs in another terminal."""
+    from include.local.rest import AirflowRefused
     from include.local.running import NotRunning, next_day, work_through
+    from include.local.screenshots import NoPicture, take_screenshots
 
-    asked = {"day": next_day, "review": work_through}[command]
+    asked = {"day": next_day, "review": work_through, "screenshots": take_screenshots}[command]
     try:
         asked(folder)
-    except NotRunning as error:
+    except (NotRunning, AirflowRefused, NoPicture) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -35,6 +35,7 @@ class AirflowApi:
     def __init__(self, airflow: Airflow) -> None:
         self._http = httpx.Client(base_url=airflow.url, timeout=_TIMEOUT)
         self._account = {"username": airflow.username, "password": airflow.password}
+        self._token = ""
 
     def __enter__(self) -> "AirflowApi":
         return self
@@ -43,6 +44,14 @@ class AirflowApi:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+
+    @property
+    def token(self) -> str:
+        """What the UI's cookie `_token` holds, too: a day's leave to do everything."""
+        if not self._token:
+            answer = self._http.post("/auth/token", json=self._account)
+            self._token = str(_content("POST", "/auth/token", answer)["access_token"])
+        return self._token
 
     def get(self, path: str, **query: str) -> Any:
         """An answer of `/api/v2`."""
@@ -67,11 +76,8 @@ class AirflowApi:
         self._call("PATCH", "/api/v2/dags", params={"dag_id_pattern": pattern}, json={"is_paused": False})
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
-        if "Authorization" not in self._http.headers:
-            answer = self._http.post("/auth/token", json=self._account)
-            token = _content("POST", "/auth/token", answer)["access_token"]
-            self._http.headers["Authorization"] = f"Bearer {token}"
-        return _content(method, path, self._http.request(method, path, **request))
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return _content(method, path, self._http.request(method, path, headers=headers, **request))
 
 
 def _content(method: str, path: str, answer: httpx.Response) -> Any:
