@@ -22,7 +22,8 @@ from sqlalchemy import select, text, update
 from include.clients.ledger.tables import applied_shapes, batches, jobs, metadata
 from include.datasets.checks import check_release
 from include.lifecycle.batches import Stage
-from include.local.demo import SEED, load_dags, play_day, run
+from include.local.days import SEED
+from include.local.demo import load_dags, play_day, run
 from include.local.people import Reviewed, review_jobs
 from include.local.photographs import load_truth
 from include.local.records import DayRecord, day_records, expectations
