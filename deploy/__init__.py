@@ -1,0 +1,1 @@
+"""Production: what sets the stack up, and what tries its compose file without Docker."""

@@ -1,0 +1,1 @@
+"""The compose file's processes on one Debian machine, without Docker."""
