@@ -12,6 +12,7 @@ from include.clients.tables import revision_from
 from include.evaluation.evaluation import Evaluation, evaluate, evaluation_id, from_json, to_json
 from include.evaluation.figures import flat_metrics, table
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
+from include.lifecycle.labels import current_names, revision_today
 from include.lifecycle.predictions import ImagePredictions
 from include.lifecycle.reviews import Acceptance, Annotation, Revision
 from include.projects.model import Project
@@ -74,18 +75,21 @@ def _settings(project: Project) -> EvaluationSettings:
 
 
 def _id(project: Project, annotator: str, records: Sequence[RevisionRecord]) -> str:
-    """The evaluation's own id, and how many jobs were finished by then: the share measured depends on both."""
+    """The evaluation's own id, and how many jobs were finished by then: the share measured depends on both. Figures
+    are by class, so that those of a renamed one are made anew."""
     reviewed = [_key(record) for record in records if record.accepted is not Acceptance.AUTOMATIC]
-    return f"{evaluation_id(reviewed, annotator, _settings(project))}-{len(records)}"
+    renamed = [f"{former} is {name}" for former, name in current_names(project).items()]
+    return f"{evaluation_id(reviewed + renamed, annotator, _settings(project))}-{len(records)}"
 
 
 def _evaluate(
     project: Project, annotator: str, records: Sequence[RevisionRecord], store: BulkStore, ledger: Ledger
 ) -> Evaluation:
-    revisions = {record: revision_from(store.read(record.uri)) for record in records}
+    names = current_names(project)
+    revisions = {record: revision_today(revision_from(store.read(record.uri)), names) for record in records}
     reviewed = [record for record in records if record.accepted is not Acceptance.AUTOMATIC]
     image_ids = [image_id for record in reviewed for image_id in revisions[record].image_ids]
-    answers = read_predictions(project.name, annotator, image_ids, store, ledger)
+    answers = read_predictions(project, annotator, image_ids, store, ledger)
     applied = {batch: ledger.batches.applied_shapes(batch) for batch in {record.batch_id for record in reviewed}}
     return evaluate(
         [image for record in reviewed for image in _images(revisions[record], answers, applied[record.batch_id])],

@@ -12,13 +12,13 @@ from include.clients.ledger import Ledger
 from include.clients.ledger.images import PredictedImage
 from include.clients.tables import predictions_from, predictions_table
 from include.lifecycle.images import Reason
+from include.lifecycle.labels import current_names, predictions_today
 from include.lifecycle.predictions import ImagePredictions
 from include.projects.model import Project
 from include.steps.discover import check_share
 
 log = logging.getLogger(__name__)
 _NEXT_DISCOVERY = (Reason.REPLACED, Reason.MISSING)  # changed since it was listed: the next discovery records it
-_CHECKPOINT = 200  # images whose answers are written together: what a kill costs at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,10 @@ def predict_shard(
     bucket: ImageBucket,
     store: BulkStore,
     ledger: Ledger,
+    *,
+    checkpoint: int = 200,
 ) -> int:
-    """Predict a shard and keep the answers, a checkpoint at a time; say how many images could not be decoded.
+    """Predict a shard and keep the answers, so many images at a time; say how many images could not be decoded.
 
     What was predicted before a kill is not predicted again. An image that fails goes to quarantine with its reason.
     Raises TooManyFailuresError beyond the project's share.
@@ -62,7 +64,7 @@ def predict_shard(
             failed += 1
             ledger.images.quarantine(project.name, result.image_id, result.reason, result.detail)
             log.warning("project %s: image %s: %s: %s", project.name, result.image_id, result.reason, result.detail)
-        if len(answers) == _CHECKPOINT:
+        if len(answers) == checkpoint:
             _keep(project, annotator.id, answers, store, ledger)
             answers = []
     _keep(project, annotator.id, answers, store, ledger)
@@ -88,13 +90,14 @@ def _keep(
 
 
 def read_predictions(
-    project: str, annotator: str, image_ids: Sequence[str], store: BulkStore, ledger: Ledger
+    project: Project, annotator: str, image_ids: Sequence[str], store: BulkStore, ledger: Ledger
 ) -> dict[str, ImagePredictions]:
-    """The kept answers for images, by image; an image without any is left out."""
-    uris = ledger.images.prediction_uris(project, annotator, image_ids)
-    wanted = set(image_ids)
+    """The kept answers for images, by image, under today's names of labels; an image without any is left out."""
+    uris = ledger.images.prediction_uris(project.name, annotator, image_ids)
+    wanted, names = set(image_ids), current_names(project)
     found: dict[str, ImagePredictions] = {}
     for uri in sorted(set(uris.values())):
         answers = predictions_from(store.read(uri))
-        found |= {a.image_id: a for a in answers if a.image_id in wanted and uris[a.image_id] == uri}
+        mine = (answer for answer in answers if answer.image_id in wanted and uris[answer.image_id] == uri)
+        found |= {answer.image_id: predictions_today(answer, names) for answer in mine}
     return found

@@ -5,7 +5,7 @@ Each step takes what the one before it recorded, so that a run that was killed a
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from include.datasets.release import write_release
 from include.datasets.versions import format_tag, next_version, parse_tag
 from include.evaluation.evaluation import from_json as evaluation_from_json
 from include.evaluation.figures import flat_metrics
+from include.lifecycle.labels import current_names, revision_today
 from include.lifecycle.reviews import Annotation
 from include.projects.model import Project
 from include.steps.batches import log
@@ -36,11 +37,12 @@ class GateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a release holds, fixed before it is built."""
+    """What a release holds, fixed before it is built; with the names that labels had by then, by their former ones."""
 
     revisions: tuple[RevisionRecord, ...]
     contents: ReleaseContents
     evaluation_id: str | None
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 _PIN: TypeAdapter[Pin] = TypeAdapter(Pin)
@@ -56,7 +58,8 @@ def pin_release(project: Project, store: BulkStore, ledger: Ledger, now: datetim
         log.warning("project %s: completing %s, which an earlier run has pinned", project.name, unfinished[0])
         return unfinished[0]
     records = tuple(ledger.reviews.current(project.name))
-    images = list(_released_images(project, records, store, ledger))
+    names = current_names(project)
+    images = list(_released_images(project, records, names, store, ledger))
     if not images:
         return None
     contents = contents_of(images, _labels(project), _settings(project))
@@ -65,7 +68,7 @@ def pin_release(project: Project, store: BulkStore, ledger: Ledger, now: datetim
         return None
     evaluation = ledger.reviews.latest_evaluation(project.name)
     _pass_gate(project, tag, len(images), _metrics(evaluation.id if evaluation else None, store, ledger))
-    pin = Pin(records, contents, evaluation.id if evaluation else None)
+    pin = Pin(records, contents, evaluation.id if evaluation else None, names)
     uri = store.write_text(f"pins/{project.name}", _PIN.dump_json(pin).decode())
     ledger.releases.pin(tag, project.name, contents.digest, uri, now)
     return tag
@@ -76,13 +79,9 @@ def publish_release(
 ) -> None:
     """Build what was pinned, push its data, then its commit and tag at once. A tag that exists is left as it is."""
     release = _pinned(tag, ledger)
-    pin = _PIN.validate_json(store.read_text(release.pin))
 
     def write(folder: Path) -> None:
-        images = list(_released_images(project, pin.revisions, store, ledger))
-        contents = write_release(folder, images, pin.contents.labels, pin.contents.settings)
-        if contents.digest != release.digest:
-            raise GateError(f"{tag} was pinned as {release.digest} and is {contents.digest} now: images were replaced")
+        build_release(project, tag, folder, store, ledger)
 
     with ledger.leases.hold(f"datasets/{project.release.connection}", holder, _LEASE):
         message = f"{project.name} {tag}\n\nLabelcycle-Digest: {release.digest}\n"
@@ -91,6 +90,16 @@ def publish_release(
             _check_is_ours(release, repository)
     ledger.releases.published(tag, published.commit, published.dvc_md5)
     ledger.audit.add(project.name, "publish", tag, f"commit {published.commit}, data {published.dvc_md5}")
+
+
+def build_release(project: Project, tag: str, folder: Path, store: BulkStore, ledger: Ledger) -> None:
+    """Write what was pinned into an empty folder. Raises GateError where it cannot be had as it was."""
+    release = _pinned(tag, ledger)
+    pin = _PIN.validate_json(store.read_text(release.pin))
+    images = list(_released_images(project, pin.revisions, pin.renamed, store, ledger))
+    contents = write_release(folder, images, pin.contents.labels, pin.contents.settings)
+    if contents.digest != release.digest:
+        raise GateError(f"{tag} was pinned as {release.digest} and is {contents.digest} now: images were replaced")
 
 
 def _check_is_ours(release: ReleaseRecord, repository: DatasetRepository) -> None:
@@ -152,11 +161,15 @@ def _settings(project: Project) -> ReleaseSettings:
 
 
 def _released_images(
-    project: Project, records: tuple[RevisionRecord, ...], store: BulkStore, ledger: Ledger
+    project: Project,
+    records: tuple[RevisionRecord, ...],
+    names: Mapping[str, str],
+    store: BulkStore,
+    ledger: Ledger,
 ) -> Iterator[ReleasedImage]:
     """The images of revisions with their annotations; those that were replaced or are gone are left out."""
     for record in records:
-        revision = revision_from(store.read(record.uri))
+        revision = revision_today(revision_from(store.read(record.uri)), names)
         current = ledger.images.current(project.name, revision.image_ids)
         drawn: dict[str, list[Annotation]] = defaultdict(list)
         for annotation in revision.annotations:
