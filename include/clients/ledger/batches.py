@@ -107,6 +107,27 @@ class BatchTable:
         """Set a batch aside; the others go on."""
         self.advance(batch_id, Stage.FAILED, reason=reason)
 
+    def set_review_by(self, batch_ids: Sequence[str], moment: datetime) -> list[str]:
+        """Record until when people are asked to finish batches, and say of which: one that has a time keeps it."""
+        open_ = (batches.c.id.in_(batch_ids), batches.c.review_by.is_(None))
+        with self._engine.begin() as connection:
+            ids = list(connection.scalars(select(batches.c.id).where(*open_).order_by(batches.c.id)))
+            connection.execute(update(batches).where(batches.c.id.in_(ids)).values(review_by=moment))
+        return ids
+
+    def late(self, project: str, now: datetime) -> dict[str, datetime]:
+        """Batches of which people should have finished all jobs by now, and have not, as far as was collected; with
+        the time."""
+        unfinished = (jobs.c.route != Route.ACCEPT, jobs.c.revision_id.is_(None))
+        query = (
+            select(batches.c.id, batches.c.review_by)
+            .join(jobs)
+            .where(batches.c.project == project, batches.c.review_by < now, *unfinished)
+            .distinct()
+        )
+        with self._engine.connect() as connection:
+            return {row.id: row.review_by for row in connection.execute(query.order_by(batches.c.id))}
+
     def counts(self, project: str) -> Mapping[str, int]:
         """How many batches are in each stage."""
         query = (

@@ -132,6 +132,7 @@ batches = Table(
     Column("asked_at", Utc),  # when CVAT was asked for what the next stage will record
     Column("attempts", Integer, nullable=False),  # at attaching the data
     Column("planned_at", Utc, nullable=False),
+    Column("review_by", Utc),  # until when people are asked to finish its jobs; CVAT has no place for it
     UniqueConstraint("project", "digest"),
     Index(None, "project", "stage"),
 )

@@ -169,3 +169,21 @@ def test_what_the_ledger_does_not_have_is_not_changed_in_silence(ledger: Ledger)
             call()
     assert table.jobs(id_)[0].cvat_id is None
     assert table.applied_shapes(id_) == {}
+
+
+def test_a_batch_keeps_the_time_until_which_people_are_asked_to_finish_it(ledger: Ledger) -> None:
+    a, b = add(ledger, "a", "b")
+    one, two = plan(ledger, "1", [a]), plan(ledger, "2", [b])
+    assert ledger.batches.set_review_by([one], NOW) == [one]
+    assert ledger.batches.set_review_by([one, two], NOW + timedelta(days=1)) == [two]
+    assert ledger.batches.late(PROJECT, NOW) == {}
+    assert ledger.batches.late(PROJECT, NOW + timedelta(hours=1)) == {one: NOW}
+    assert ledger.batches.late(PROJECT, NOW + timedelta(days=2)) == {one: NOW, two: NOW + timedelta(days=1)}
+    assert ledger.batches.late("another", NOW + timedelta(days=2)) == {}
+
+
+def test_a_batch_is_not_late_for_jobs_that_nobody_is_asked_to_look_at(ledger: Ledger) -> None:
+    (a,) = add(ledger, "a")
+    ledger.batches.add(PROJECT, ANNOTATOR, 2, [PlannedBatch("1", (a,), (PlannedJob(0, 0, 1, Route.ACCEPT, 0.0),))], NOW)
+    ledger.batches.set_review_by(["birds-1"], NOW)
+    assert ledger.batches.late(PROJECT, NOW + timedelta(days=1)) == {}

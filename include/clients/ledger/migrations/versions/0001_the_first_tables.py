@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.DateTime(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("planned_at", sa.DateTime(), nullable=False),
+        sa.Column("review_by", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint("project", "digest", name=op.f("uq_batches_project_digest")),
     )
