@@ -235,3 +235,10 @@ def test_the_env_file_is_for_its_owner_and_never_overwritten(tmp_path: Path) -> 
     assert again.returncode == 1
     assert "is there already" in again.stderr
     assert written.read_text() == before
+
+
+def test_the_page_names_only_variables_that_there_are() -> None:
+    page = (ROOT / "docs/deploy.md").read_text()
+    names = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`", page))
+    assert names
+    assert names <= set(VARIABLES) | {"SMOKESCREEN_OPTS"}
