@@ -1,18 +1,29 @@
 """The CVAT connection."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, Connection
 
+from labelcycle.hooks.failures import tested
+from labelcycle.hooks.fields import Extra, WrongConnection, address_of, extra_of
+
 if TYPE_CHECKING:  # cvat-sdk takes most of a second to import: DAG files never pay for it
     from include.clients.cvat import CvatAccess, CvatClient
+
+
+class CvatExtra(Extra):
+    """The organization's slug, and whether the server's certificate is checked."""
+
+    organization: str = ""
+    verify_tls: bool = True
 
 
 class CvatHook(BaseHook):
     """CVAT by an Airflow connection.
 
     Host: the server's URL. Login and password: a user; or no login, and a personal access token as the password.
-    Extra: `organization` (its slug), `verify_tls` (true by default).
+    Extra: CvatExtra.
     """
 
     conn_name_attr = "cvat_conn_id"
@@ -38,23 +49,27 @@ class CvatHook(BaseHook):
         """The same, for triggers."""
         return access_of(await self.aget_connection(self.cvat_conn_id))
 
+    def test_connection(self) -> tuple[bool, str]:
+        """Airflow's Test: the server's version, and whether this account may write and for how long."""
+        from include.clients.cvat.standing import standing
+
+        return tested(lambda: standing(self.access()).sentence(datetime.now(UTC)))
+
 
 def access_of(connection: Connection) -> "CvatAccess":
-    """A connection's fields as the client wants them. Raises ValueError where there is no host or password."""
+    """A connection's fields as the client wants them. Raises WrongConnection."""
     from include.clients.cvat import CvatAccess
 
-    if not connection.host or not connection.password:
-        raise ValueError(
-            f"connection {connection.conn_id!r} needs a host (CVAT's URL) and a password (a personal access token, or "
-            "the password of its login)"
-        )
-    host = connection.host if "://" in connection.host else f"{connection.schema or 'https'}://{connection.host}"
-    extra = connection.extra_dejson
+    url = address_of(connection, "CVAT's URL, as in https://cvat.example.com")
+    if not connection.password:
+        sentence = "needs a password: a personal access token, or the password of its login"
+        raise WrongConnection(connection.conn_id, sentence)
+    extra = extra_of(connection, CvatExtra)
     return CvatAccess(
-        url=f"{host}:{connection.port}" if connection.port else host,
+        url=url,
         token=None if connection.login else connection.password,
         username=connection.login or None,
         password=connection.password if connection.login else None,
-        organization=extra.get("organization", ""),
-        verify_tls=bool(extra.get("verify_tls", True)),
+        organization=extra.organization,
+        verify_tls=extra.verify_tls,
     )

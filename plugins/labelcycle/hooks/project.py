@@ -1,16 +1,21 @@
 """All clients of one project, from the connections that its YAML names."""
 
+import logging
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.lifecycle.images import split_uri
-from include.projects.files import read_project
+from include.projects.files import ProjectError, read_project
 from labelcycle.hooks.cvat import CvatHook
+from labelcycle.hooks.failures import airflow_error
+from labelcycle.hooks.ledger import LedgerHook
+from labelcycle.hooks.mlflow import MlflowHook
+from labelcycle.hooks.repository import RepositoryHook
 
 if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it needs, a DAG file for nothing
     from mypy_boto3_s3 import S3Client
@@ -24,11 +29,22 @@ if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it 
     from include.clients.versions import DatasetRepository
 
 
+log = logging.getLogger(__name__)
+
+
 class ProjectClients:
-    """The clients of a project, each made when it is first used. A context manager that closes them."""
+    """The clients of a project, each made when it is first used. A context manager that closes them.
+
+    What they and the steps raise in it leaves as Airflow's exception, in one sentence that names the connection or the
+    file: AirflowFailException where another try cannot mend it. Where it came from is in the log at level DEBUG.
+    """
 
     def __init__(self, project_file: str) -> None:
-        self.project = read_project(Path(project_file))
+        try:
+            self.project = read_project(Path(project_file))
+        except ProjectError as error:
+            raise AirflowFailException(str(error)) from None
+        self._file = project_file
         self._closing = ExitStack()
 
     def __enter__(self) -> "ProjectClients":
@@ -38,12 +54,13 @@ class ProjectClients:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.close()
+        if isinstance(error, Exception) and (known := airflow_error(error, self.project, self._file)):
+            log.debug("the error's origin", exc_info=error)
+            raise known from None
 
     @cached_property
     def ledger(self) -> "Ledger":
         """The project's ledger."""
-        from labelcycle.hooks.ledger import LedgerHook
-
         ledger = LedgerHook(self.project.ledger.connection).get_conn()
         self._closing.callback(ledger.engine.dispose)
         return ledger
@@ -58,21 +75,24 @@ class ProjectClients:
         """Where the images are."""
         from include.clients.images import ImageBucket
 
-        return ImageBucket(self._s3)
+        return ImageBucket(self.s3)
 
     @cached_property
     def store(self) -> "BulkStore":
         """Where the ledger keeps its bulk."""
         from include.clients.bulk import BulkStore
 
-        return BulkStore(self._s3, self.project.ledger.store)
+        return BulkStore(self.s3, self.project.ledger.store)
 
     @cached_property
     def annotator(self) -> "Annotator":
         """The model that pre-annotates."""
+        from include.annotators.labels import check_labels
         from include.annotators.registry import load
 
-        return load(self.project.annotator.name, self.project.annotator.settings)
+        annotator = load(self.project.annotator.name, self.project.annotator.settings)
+        check_labels(self.project, annotator)
+        return annotator
 
     @cached_property
     def storage_for_cvat(self) -> "BucketAccess":
@@ -85,37 +105,22 @@ class ProjectClients:
     @cached_property
     def repository(self) -> "DatasetRepository":
         """Where dataset versions go."""
-        from include.clients.versions import DataRemote, DatasetRepository
+        from include.clients.versions import DataRemote
         from labelcycle.hooks.storage import bucket_access
 
-        connection = BaseHook.get_connection(self.project.release.connection)
-        if not connection.host:
-            raise ValueError(f"connection {connection.conn_id!r} needs a host: the git repository's URL or path")
-        extra = connection.extra_dejson
-        access = bucket_access(self.project.images.connection, split_uri(self.project.release.remote)[0])
-        remote = DataRemote(
-            self.project.release.remote, access.region, access.endpoint_url, access.access_key, access.secret_key
-        )
-        return DatasetRepository(
-            url=connection.host,
-            branch=extra.get("branch", "main"),
-            author_name=extra.get("author_name", "Labelcycle"),
-            author_email=extra.get("author_email", "labelcycle@localhost"),
-            data=remote,
-        )
+        remote = self.project.release.remote
+        access = bucket_access(self.project.images.connection, split_uri(remote)[0])
+        data = DataRemote(remote, access.region, access.endpoint_url, access.access_key, access.secret_key)
+        return RepositoryHook(self.project.release.connection).get_conn(data)
 
     @cached_property
     def experiments(self) -> "Experiments":
         """Where figures are logged."""
-        from include.clients.experiments import Experiments
-
-        connection = BaseHook.get_connection(self.project.mlflow.connection)
-        if not connection.host:
-            raise ValueError(f"connection {connection.conn_id!r} needs a host: MLflow's tracking URI")
-        return Experiments(connection.host, connection.extra_dejson.get("artifacts"))
+        return MlflowHook(self.project.mlflow.connection).get_conn()
 
     @cached_property
-    def _s3(self) -> "S3Client":
+    def s3(self) -> "S3Client":
+        """The images' connection, as boto3 has it."""
         from labelcycle.hooks.storage import s3_client
 
         return s3_client(self.project.images.connection)

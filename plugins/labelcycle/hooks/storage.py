@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk import BaseHook
 from botocore.config import Config
 
 from include.clients.cvat import BucketAccess
+from labelcycle.hooks.fields import WrongConnection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -16,17 +18,23 @@ _CONFIG = Config(
 
 
 def s3_client(aws_conn_id: str) -> "S3Client":
-    """A boto3 client with timeouts, retries, and connections for as many threads as the clients use."""
-    client: S3Client = S3Hook(aws_conn_id=aws_conn_id, config=_CONFIG).get_conn()
+    """A boto3 client with timeouts, retries, and connections for as many threads as the clients use.
+
+    Raises WrongConnection for an endpoint that is none.
+    """
+    try:
+        client: S3Client = _hook(aws_conn_id).get_conn()
+    except ValueError as error:
+        raise WrongConnection(aws_conn_id, f"is wrong: {error}") from None
     return client
 
 
 def bucket_access(aws_conn_id: str, bucket: str) -> BucketAccess:
-    """How somebody else (CVAT, DVC) reads a bucket with the connection's keys."""
-    hook = S3Hook(aws_conn_id=aws_conn_id)
+    """How somebody else (CVAT, DVC) reads a bucket with the connection's keys. Raises WrongConnection without any."""
+    hook = _hook(aws_conn_id)
     keys = hook.get_credentials()
-    if not (keys.access_key and keys.secret_key):
-        raise ValueError(f"connection {aws_conn_id!r} has no keys: CVAT and DVC need an access key and a secret key")
+    if not (keys and keys.access_key and keys.secret_key):
+        raise WrongConnection(aws_conn_id, "has no keys: CVAT and DVC need an access key and a secret key")
     return BucketAccess(
         bucket=bucket,
         access_key=keys.access_key,
@@ -34,3 +42,9 @@ def bucket_access(aws_conn_id: str, bucket: str) -> BucketAccess:
         endpoint_url=hook.conn_config.endpoint_url,
         region=hook.region_name or "us-east-1",
     )
+
+
+def _hook(aws_conn_id: str) -> S3Hook:
+    """Airflow's hook, which would take the machine's own access where the connection is not defined."""
+    BaseHook.get_connection(aws_conn_id)
+    return S3Hook(aws_conn_id=aws_conn_id, config=_CONFIG)
