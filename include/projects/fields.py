@@ -1,4 +1,4 @@
-"""The kinds of values in a project file, each with what it must look like."""
+"""What a project file is made of: sections, and kinds of values, each with what it must look like."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from croniter import croniter  # type: ignore[import-untyped]
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -14,6 +22,12 @@ _BUCKET = r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]/"
 _PRESETS = frozenset({"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})  # Airflow's for cron
 _SECRETS = frozenset({"password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"})
 _SECRET_KEYS = ("api_key", "access_key", "private_key", "secret_key")
+
+
+class Section(BaseModel):
+    """A part of a project file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,8 @@ SplitName = Annotated[str, Like("[A-Za-z0-9_-]+", "names a file: use letters, di
 Folder = Annotated[
     str, Like(rf"{_BUCKET}[^\s/](?:.*[^\s/])?", "must look like s3://bucket/folder, without a slash at its end")
 ]
-Prefix = Annotated[str, Like(rf"{_BUCKET}[^\s/].*/", "must look like s3://bucket/prefix/, with a slash at its end")]
+Prefix = Annotated[
+    str, Like(rf"{_BUCKET}(?:[^\s/].*/)?", "must look like s3://bucket/prefix/, with a slash at its end")
+]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 Settings = Annotated[dict[str, Any], AfterValidator(_without_secrets)]

@@ -66,7 +66,7 @@ def test_six_facts_make_a_project() -> None:
         ("name", "birds\n", "lower-case letters"),
         ("owner", "", "at least 1 character"),
         ("images.uri", "s3://bucket/incoming", "slash at its end"),
-        ("images.uri", "s3://bucket/", "s3://bucket/prefix/"),
+        ("images.uri", "s3://bucket", "s3://bucket/prefix/"),
         ("images.uri", "https://bucket/incoming/", "s3://bucket/prefix/"),
         ("images.max_failed_share", 1.5, "less than or equal to 1"),
         ("labels", [], "needs a label"),
@@ -175,6 +175,14 @@ def test_our_own_files_are_kept_from_where_images_land(path: str, name: str) -> 
     assert f"{name} must not be under images.uri" in problem(path, "s3://bucket/incoming/ours")
     assert f"{name} must not be under images.uri" in problem(path, "s3://bucket/incoming")
     Project.model_validate(with_value(path, "s3://bucket/incoming-too"))
+
+
+def test_a_whole_bucket_can_be_where_images_land_if_nothing_else_is_in_it() -> None:
+    content = with_value("images.uri", "s3://images/")
+    assert Project.model_validate(content).images.uri == "s3://images/"
+    content["ledger"]["store"] = "s3://images/ledger"
+    with pytest.raises(ValidationError, match=r"store must not be under images\.uri"):
+        Project.model_validate(content)
 
 
 @pytest.mark.parametrize(
