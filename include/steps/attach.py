@@ -1,19 +1,19 @@
 """Attach: CVAT links the batch's images in the bucket, in order; what it answers is settled when it is done."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnknownOutcomeError
+from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import Image, split_uri
 from include.projects.model import Project
-from include.steps.batches import each_batch, log, look_until_known, set_aside, words
+from include.steps.batches import each_batch, log, once, set_aside, words
+from include.steps.manifest import manifest, manifest_key, manifest_uri
 
 _ATTEMPTS = 2  # a bucket may fail CVAT once; a batch that fails it twice is looked at by a person
 
@@ -57,10 +57,17 @@ def attach_data(
 
     def work(batch: Batch) -> None:
         images = ledger.images.of_batch(batch.id)
-        request_id = _find_or_submit(project, batch, images, storage_id, cvat, bucket, ledger)
+        bucket.write(manifest_uri(project, batch.id), manifest(images), "application/jsonl")
+        request_id = once(
+            project,
+            batch,
+            look=lambda: _submitted(task_of(batch), cvat),
+            act=lambda: _submit(batch, images, storage_id, cvat),
+            ledger=ledger,
+        )
         deadline = datetime.now(UTC) + project.cvat.request_timeout
         ledger.batches.advance(batch.id, Stage.SUBMITTED, request_id=request_id, deadline=deadline)
-        log.info("%s: %d images asked for as request %s, until %s", words(batch), len(images), request_id, deadline)
+        log.info("%s request %s: %d images asked for, until %s", words(batch), request_id, len(images), deadline)
 
     return each_batch(batch_ids, Stage.CREATED, ledger, work)
 
@@ -80,8 +87,8 @@ def look(waiting: Sequence[Pending], cvat: CvatClient) -> dict[str, Outcome]:
     for wait in waiting:
         try:
             request = cvat.request(wait.request_id)
-        except NotFoundError:
-            outcomes[wait.request_id] = Outcome(Answer.EXPIRED)
+        except (NotFoundError, InvalidError) as error:  # 400: its task is gone
+            outcomes[wait.request_id] = Outcome(Answer.EXPIRED, str(error))
             continue
         if request.status in (Answer.FINISHED, Answer.FAILED):
             outcomes[wait.request_id] = Outcome(Answer(request.status), request.message)
@@ -100,6 +107,7 @@ def settle(outcomes: Mapping[str, Outcome], batch_ids: Sequence[str], cvat: Cvat
             return
         if outcome.answer is Answer.FINISHED or _has_frames(batch, cvat):
             ledger.batches.advance(batch.id, Stage.ATTACHED)
+            log.info("%s: %s", words(batch), outcome.answer)
         else:
             _undo(batch, f"{outcome.answer} {outcome.message}".strip(), cvat, ledger)
 
@@ -107,41 +115,12 @@ def settle(outcomes: Mapping[str, Outcome], batch_ids: Sequence[str], cvat: Cvat
     return sum(batch.stage is Stage.ATTACHED for batch in ledger.batches.get(batch_ids))
 
 
-def manifest(images: Sequence[Image]) -> bytes:
-    """A batch's manifest in CVAT's format (docs.cvat.ai: dataset manifest, version 1.1), names relative to the bucket's
-    root: CVAT takes sizes from it instead of reading every image's header."""
-    rows: list[Mapping[str, object]] = [{"version": "1.1"}, {"type": "images"}]
-    for image in images:
-        stem, dot, extension = split_uri(image.uri)[1].rpartition(".")
-        size = {"width": image.header.width, "height": image.header.height}
-        rows.append({"name": stem, "extension": dot + extension, **size, "meta": {"related_images": []}})
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def _find_or_submit(
-    project: Project,
-    batch: Batch,
-    images: Sequence[Image],
-    storage_id: int,
-    cvat: CvatClient,
-    bucket: ImageBucket,
-    ledger: Ledger,
-) -> str:
-    task_id = task_of(batch)
-    if found := look_until_known(lambda: _submitted(task_id, cvat), batch.asked_at, project):
-        return found
-    name = f"labelcycle-{batch.id}.manifest.jsonl"
-    bucket_name, _ = split_uri(project.images.uri)
-    bucket.write(f"s3://{bucket_name}/{name}", manifest(images), "application/jsonl")
+def _submit(batch: Batch, images: Sequence[Image], storage_id: int, cvat: CvatClient) -> str:
     keys = [split_uri(image.uri)[1] for image in images]
-    ledger.batches.ask(batch.id, datetime.now(UTC))
     try:
-        return cvat.attach_link(task_id, storage_id, name, keys)
-    except (InvalidError, UnknownOutcomeError) as error:
-        log.warning("%s: %s", words(batch), error)
-        asked_at = None if isinstance(error, InvalidError) else datetime.now(UTC)
-        found = look_until_known(lambda: _submitted(task_id, cvat), asked_at, project)
-        if found is None:
+        return cvat.attach_link(task_of(batch), storage_id, manifest_key(batch.id), keys)
+    except InvalidError:
+        if (found := _submitted(task_of(batch), cvat)) is None:  # else: it was asked for before, and takes no more data
             raise
         return found
 
@@ -156,7 +135,7 @@ def _submitted(task_id: int, cvat: CvatClient) -> str | None:
 def _has_frames(batch: Batch, cvat: CvatClient) -> bool:
     """Whether a request that was not seen to finish has done its work all the same."""
     try:
-        return cvat.task(task_of(batch)).size == batch.size
+        return cvat.task(task_of(batch)).size > 0
     except NotFoundError:
         return False
 
@@ -168,8 +147,7 @@ def _undo(batch: Batch, reason: str, cvat: CvatClient, ledger: Ledger) -> None:
         return
     log.warning("%s: CVAT could not attach the data, trying anew: %s", words(batch), reason)
     cvat.delete_task(task_of(batch))
-    facts = {"task_id": None, "request_id": None, "deadline": None, "attempts": attempts}
-    ledger.batches.advance(batch.id, Stage.PLANNED, **facts)
+    ledger.batches.advance(batch.id, Stage.PLANNED, task_id=None, request_id=None, deadline=None, attempts=attempts)
     ledger.audit.add(batch.project, "delete task", batch.id, f"task {batch.task_id}: {reason}")
 
 

@@ -3,17 +3,20 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
-from include.clients.cvat import InvalidError, NotFoundError
+from include.clients.bulk import Damaged
+from include.clients.cvat import InvalidError, NotFoundError, UnknownOutcomeError, UnreachableError
 from include.clients.ledger import Ledger
-from include.clients.ledger.batches import Batch
+from include.clients.ledger.batches import Batch, Job
+from include.clients.storage import ObjectMissing
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_IN_A_ROW = 3  # batches: after so many without a usable answer, CVAT is down, and asking on only costs time
 
 
 class BatchError(Exception):
@@ -23,18 +26,28 @@ class BatchError(Exception):
 def each_batch(batch_ids: Sequence[str], stage: Stage, ledger: Ledger, work: Callable[[Batch], None]) -> int:
     """Do the work for every batch that is at the stage, and say how many it was done for.
 
-    A batch that CVAT refuses is set aside with the reason. What concerns the server as a whole (unreachable, wrong
-    credentials, an unknown outcome) is raised: the run is tried again, and finds each batch at its own stage.
+    A batch that CVAT refuses is set aside with the reason. One for which CVAT gives no usable answer stays where it is
+    and the others go on, unless it happens to several in a row; the first such error is raised in the end, so that the
+    step is run again and finds each batch at its own stage. What concerns the whole server (credentials, say) is
+    raised at once.
     """
-    done = 0
+    done, lost, in_a_row = 0, list[Exception](), 0
     for batch in ledger.batches.get(batch_ids):
         if batch.stage is not stage:
             continue
         try:
             work(batch)
-            done += 1
-        except (BatchError, InvalidError, NotFoundError) as error:
+            done, in_a_row = done + 1, 0
+        except (BatchError, InvalidError, NotFoundError, ObjectMissing, Damaged) as error:
             set_aside(batch, str(error), ledger)
+        except (UnreachableError, UnknownOutcomeError) as error:
+            log.warning("%s: %s", words(batch), error)
+            lost.append(error)
+            in_a_row += 1
+            if in_a_row == _IN_A_ROW:
+                break
+    if lost:
+        raise lost[0]
     return done
 
 
@@ -45,19 +58,47 @@ def set_aside(batch: Batch, reason: str, ledger: Ledger) -> None:
     ledger.audit.add(batch.project, "set aside", batch.id, reason)
 
 
-def words(batch: Batch) -> str:
-    """How a batch is named in every log line."""
+def words(batch: Batch, job: Job | None = None) -> str:
+    """How a batch, or one of its jobs, is named in every log line."""
     task = f" task {batch.task_id}" if batch.task_id else ""
     request = f" request {batch.request_id}" if batch.request_id else ""
-    return f"project {batch.project} batch {batch.id}{task}{request}"
+    return f"project {batch.project} batch {batch.id}{task}{request}" + (f" job {job.cvat_id}" if job else "")
+
+
+def once(project: Project, batch: Batch, look: Callable[[], T | None], act: Callable[[], T], ledger: Ledger) -> T:
+    """Have CVAT do for a batch what it must not do twice: look for it, write the intent into the ledger, ask.
+
+    Where the answer is lost, it is looked for until the server's time has run out, and asked for once more. Raises
+    UnknownOutcomeError where that answer is lost too: the next run looks first, as this one did.
+    """
+
+    def found_or_done(asked_at: datetime | None) -> T:
+        if (found := look_until_known(look, asked_at, project)) is not None:
+            return found
+        ledger.batches.ask(batch.id, datetime.now(UTC))
+        return act()
+
+    try:
+        return found_or_done(batch.asked_at)
+    except UnknownOutcomeError as error:
+        log.warning("%s: %s", words(batch), error)
+        return found_or_done(datetime.now(UTC))
 
 
 def look_until_known(look: Callable[[], T | None], asked_at: datetime | None, project: Project) -> T | None:
     """Look for the effect of a call whose outcome is unknown, until the server cannot be working on it any more.
 
-    Without a call in the past (`asked_at` None) it looks once.
+    The pause between looks grows from 0.1 s to 5 s. Without a call in the past (`asked_at` None) it looks once.
     """
-    until = (asked_at or datetime.min.replace(tzinfo=UTC)) + (project.cvat.server_timeout if asked_at else timedelta(0))
-    while (found := look()) is None and datetime.now(UTC) < until:
-        time.sleep(1)
+    pause = 0.1
+    while (found := look()) is None and (left := seconds_left(asked_at, project)) > 0:
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, 5.0)
     return found
+
+
+def seconds_left(asked_at: datetime | None, project: Project) -> float:
+    """For how long a call may still take effect at the server; 0 without one."""
+    if asked_at is None:
+        return 0.0
+    return max(0.0, (asked_at + project.cvat.server_timeout - datetime.now(UTC)).total_seconds())

@@ -9,7 +9,7 @@ from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import Image, split_uri
 from include.steps.attach import task_of
-from include.steps.batches import BatchError, each_batch
+from include.steps.batches import BatchError, each_batch, log, words
 
 
 def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
@@ -22,6 +22,7 @@ def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> 
                 raise BatchError(f"frame {number} of task {batch.task_id} {problem}: nothing was drawn on it")
         ledger.batches.bind(batch.id, _job_ids(batch, cvat, ledger))
         ledger.batches.advance(batch.id, Stage.CHECKED)
+        log.info("%s: its %d frames are the batch's images", words(batch), len(frames))
 
     return each_batch(batch_ids, Stage.ATTACHED, ledger, work)
 

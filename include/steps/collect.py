@@ -1,10 +1,19 @@
 """Collect: the annotations of finished jobs, read once, as immutable revisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 
 from include.clients.bulk import BulkStore
-from include.clients.cvat import CvatClient, CvatJob, CvatShape, ProjectLabels
+from include.clients.cvat import (
+    Annotations,
+    BrokenError,
+    CvatClient,
+    CvatJob,
+    CvatShape,
+    InvalidError,
+    NotFoundError,
+    ProjectLabels,
+)
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Job
 from include.clients.tables import revision_table
@@ -23,29 +32,43 @@ _ACCEPTANCE = {
 }
 
 
+class JobError(Exception):
+    """What is in a finished job cannot be kept as it is; the message says what a person is to mend in CVAT."""
+
+
 def collect_revisions(project: Project, cvat: CvatClient, store: BulkStore, ledger: Ledger) -> int:
     """Keep the annotations of every job that was finished, or changed after it, since the last look; say how many.
 
-    Finished is what the project says (`done`), or later. A job that is not ours is passed over.
+    Finished is what the project says (`done`), or later. A job that is not ours is passed over. One that cannot be kept
+    is set aside with its reason, and tried again by every run: the others go on.
     """
     project_id = cvat.find_project(project.name)
     if project_id is None:
         return 0
     jobs = ledger.batches.jobs_by_cvat(project.name)
-    labels = cvat.labels(project_id)
-    since = _since(list(jobs.values()))
+    updated = cvat.jobs_updated_since(project_id, project.done.state, _since(list(jobs.values())))
+    labels = cvat.labels(project_id)  # after the jobs: a label that is made now changes the jobs that use it
     count = 0
-    for found in cvat.jobs_updated_since(project_id, project.done.state, since):
+    for found in updated:
         job = jobs.get(found.id)
-        if job and found.updated_date != job.seen_update and _is_done(project, found):
-            _collect(project, job, found, labels, cvat, store, ledger)
+        if job is None or found.updated_date == job.seen_update or not _is_done(project, found):
+            continue
+        where = f"project {project.name} batch {job.batch_id} task {found.task_id} job {found.id}"
+        try:
+            _collect(project, job, found, labels, cvat, store, ledger, where)
             count += 1
+        except (JobError, InvalidError, NotFoundError, BrokenError) as error:
+            log.error("%s: cannot be collected: %s", where, error)
+            ledger.reviews.refuse(job.batch_id, job.index, str(error))
     return count
 
 
 def _since(jobs: Sequence[Job]) -> datetime | None:
-    seen = [job.seen_update for job in jobs if job.seen_update]
-    return datetime.fromisoformat(max(seen)) - _OVERLAP if seen else None
+    """From when on changes may not have been seen; None (from the beginning) while a job is set aside."""
+    if any(job.note for job in jobs):
+        return None
+    seen = [datetime.fromisoformat(job.seen_update) for job in jobs if job.seen_update]
+    return max(seen) - _OVERLAP if seen else None
 
 
 def _is_done(project: Project, found: CvatJob) -> bool:
@@ -60,16 +83,15 @@ def _collect(
     cvat: CvatClient,
     store: BulkStore,
     ledger: Ledger,
+    where: str,
 ) -> None:
-    image_ids = [image.id for image in ledger.images.of_batch(job.batch_id)]
-    shapes = cvat.shapes(found.id)
-    annotations = tuple(_annotation(image_ids, shape, labels) for shape in shapes)
-    in_job = tuple(image_ids[job.start : job.stop])
+    images = _images(job, cvat.deleted_frames(found.id), ledger)
+    annotations = _annotations(job, images, cvat.annotations(found.id), labels)
     revision = Revision(
-        id=revision_id(in_job, annotations),
+        id=revision_id(images.values(), annotations),
         batch_id=job.batch_id,
         job_index=job.index,
-        image_ids=in_job,
+        image_ids=tuple(images.values()),
         annotations=annotations,
         accepted=_ACCEPTANCE[job.route],
         probability=job.probability,
@@ -78,24 +100,44 @@ def _collect(
     )
     uri = store.write(f"revisions/{project.name}", revision_table(revision))
     ledger.reviews.add(project.name, revision, uri, found.updated_date)
-    log.info(
-        "project %s batch %s job %d: revision %s, %s, %d annotations",
-        project.name, job.batch_id, found.id, revision.id[:12], revision.accepted, len(annotations),
-    )  # fmt: skip
+    log.info("%s: revision %s, %s, %d annotations", where, revision.id[:12], revision.accepted, len(annotations))
 
 
-def _annotation(image_ids: Sequence[str], shape: CvatShape, labels: ProjectLabels) -> Annotation:
-    attributes = sorted((labels.attribute_name(a.spec_id), a.value) for a in shape.attributes)
-    return Annotation(
-        image_id=image_ids[shape.frame],
-        shape=Shape(
-            label=labels.name(shape.label_id),
-            type=ShapeType(shape.type),
-            points=shape.points,
-            rotation=shape.rotation,
-            occluded=shape.occluded,
-            attributes=tuple(attributes),
-        ),
-        source=shape.source,
-        shape_id=shape.id,
+def _images(job: Job, deleted: Set[int], ledger: Ledger) -> Mapping[int, str]:
+    """Image ids by frame; without the frames that people took out."""
+    image_ids = [image.id for image in ledger.images.of_batch(job.batch_id)]
+    return {frame: image_ids[frame] for frame in range(job.start, job.stop) if frame not in deleted}
+
+
+def _annotations(
+    job: Job, images: Mapping[int, str], drawn: Annotations, labels: ProjectLabels
+) -> tuple[Annotation, ...]:
+    """What is drawn on the images. Raises JobError for what Labelcycle does not carry."""
+    if drawn.tracks or drawn.tags:
+        raise JobError(f"it has {len(drawn.tracks)} tracks and {len(drawn.tags)} tags, and only shapes are carried")
+    if strays := [shape for shape in drawn.shapes if not job.start <= shape.frame < job.stop]:
+        raise JobError(f"shape {strays[0].id} is on frame {strays[0].frame}, and the job ends at {job.stop - 1}")
+    return tuple(
+        Annotation(images[shape.frame], _shape(shape, labels), shape.source, shape.id)
+        for shape in drawn.shapes
+        if shape.frame in images
+    )
+
+
+def _shape(shape: CvatShape, labels: ProjectLabels) -> Shape:
+    label = labels.by_id(shape.label_id)
+    if label is None:
+        raise JobError(f"shape {shape.id} has the label {shape.label_id}, which the project does not have any more")
+    if shape.type != label.type:
+        raise JobError(f"shape {shape.id} is a {shape.type}, and {label.name!r} is a label for a {label.type}")
+    names = {spec.id: spec.name for spec in label.attributes}
+    if unknown := [a.spec_id for a in shape.attributes if a.spec_id not in names]:
+        raise JobError(f"shape {shape.id} has the attribute {unknown[0]}, which {label.name!r} does not have any more")
+    return Shape(
+        label=label.name,
+        type=ShapeType(shape.type),
+        points=shape.points,
+        rotation=shape.rotation,
+        occluded=shape.occluded,
+        attributes=tuple(sorted((names[a.spec_id], a.value) for a in shape.attributes)),
     )

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from include.clients.images import ImageBucket
+from include.clients.images import HeaderResult, ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered
-from include.clients.storage import ObjectChanged, ObjectMissing
+from include.clients.storage import AccessDenied, StorageError
 from include.lifecycle.discovery import Changed, KnownImage, Missing, New, discover, duplicates
-from include.lifecycle.headers import NotAnImage
+from include.lifecycle.headers import NotAnImage, check_name
 from include.lifecycle.images import Reason, StoredObject
 from include.projects.model import Project
+from include.steps.manifest import is_manifest
 
 log = logging.getLogger(__name__)
-_SHARD = 1000  # objects whose headers are read, and whose rows are written, together
 
 
 class TooManyFailuresError(Exception):
@@ -27,7 +27,7 @@ class TooManyFailuresError(Exception):
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """What one look at the bucket found: new contents, and what became of them. Skipped are objects that changed
-    while they were looked at: the next discovery finds them."""
+    while they were looked at, or may not be read (these are unreadable too): the next discovery looks again."""
 
     known: int = 0
     new: int = 0
@@ -38,26 +38,29 @@ class Discovery:
     skipped: int = 0
 
 
-def discover_images(project: Project, bucket: ImageBucket, ledger: Ledger, now: datetime) -> Discovery:
-    """Record every new or changed image of the project's prefix, shard by shard, so that a killed run loses nothing.
+def discover_images(
+    project: Project, bucket: ImageBucket, ledger: Ledger, now: datetime, *, shard_size: int = 1000
+) -> Discovery:
+    """Record every new or changed image of the project's prefix, a shard at a time: a killed run loses nothing.
 
     Raises a StorageError where the bucket cannot be listed, and TooManyFailuresError beyond the project's share of
-    unreadable images (which are recorded all the same), or of known images that are gone (which are not: a prefix
-    that looks empty is more often a mistake than a wish).
+    unreadable images (what is no image is recorded all the same), or of known images that are gone (which are not: a
+    prefix that looks empty is more often a mistake than a wish).
     """
     uri, counts = project.images.uri, Counter[str]()
     known = _counted(ledger.images.known(project.name, uri), counts)
-    findings = discover(bucket.list(uri), known)
+    listing = (stored for stored in bucket.list(uri) if not is_manifest(stored.uri))
+    findings = discover(listing, known)
     missing: list[str] = []
-    while shard := list(islice(findings, _SHARD)):
+    while shard := list(islice(findings, shard_size)):
         missing += [finding.image_id for finding in shard if isinstance(finding, Missing)]
-        counts += _record(
-            project, [finding for finding in shard if not isinstance(finding, Missing)], bucket, ledger, now
-        )
+        found = [finding for finding in shard if not isinstance(finding, Missing)]
+        counts += _record(project, found, bucket, ledger, now)
         log.info("project %s: %d new images under %s so far", project.name, counts["new"], uri)
     check_share(project, len(missing), counts["known"], "known: they are gone from the bucket")
     ledger.images.lose(project.name, missing)
-    check_share(project, counts["unreadable"], counts["new"] + counts["changed"], "discovered: they cannot be read")
+    looked_at = counts["new"] + counts["changed"] + counts["skipped"]
+    check_share(project, counts["unreadable"], looked_at, "discovered: they cannot be read")
     return Discovery(missing=len(missing), **counts)
 
 
@@ -81,43 +84,50 @@ def _record(
     project: Project, findings: Sequence[New | Changed], bucket: ImageBucket, ledger: Ledger, now: datetime
 ) -> Counter[str]:
     replaces = {finding.object.uri: finding.replaces for finding in findings if isinstance(finding, Changed)}
-    rows = list(_looked_at(project, [finding.object for finding in findings], bucket, ledger))
+    objects = [finding.object for finding in findings]
+    copies = _copies(project, objects, ledger)
+    results = list(bucket.read_headers(stored for stored in objects if stored.uri not in copies))
+    for result in results:
+        if isinstance(result.error, StorageError):
+            log.warning("project %s: %s", project.name, result.error)
+    rows = [_copy(stored, copies[stored.uri]) for stored in objects if stored.uri in copies]
+    rows += [_looked_at(result) for result in results if not isinstance(result.error, StorageError)]
     replaced = [replaces[row.object.uri] for row in rows if row.object.uri in replaces]
     ledger.images.add(project.name, rows, replaced, now)
     return Counter(
         new=len(rows) - len(replaced),
         changed=len(replaced),
-        duplicates=sum(row.reason is Reason.DUPLICATE for row in rows),
-        unreadable=sum(row.reason in (Reason.NOT_AN_IMAGE, Reason.UNREADABLE) for row in rows),
+        duplicates=len(copies),
+        unreadable=sum(isinstance(result.error, NotAnImage | AccessDenied) for result in results),
         skipped=len(findings) - len(rows),
     )
 
 
-def _looked_at(
-    project: Project, objects: Sequence[StoredObject], bucket: ImageBucket, ledger: Ledger
-) -> Iterator[Discovered]:
-    """Each object with its header, or with the reason why it goes to quarantine."""
-    copies = _copies(project, objects, ledger)
-    for stored in objects:
-        if stored.uri in copies:
-            yield Discovered(stored, None, Reason.DUPLICATE, f"the same content as {copies[stored.uri]}")
-    for result in bucket.read_headers(stored for stored in objects if stored.uri not in copies):
-        if isinstance(result.error, ObjectChanged | ObjectMissing):
-            log.warning("project %s: %s", project.name, result.error)
-        elif result.error is None:
-            yield Discovered(result.object, result.header)
-        else:
-            reason = Reason.NOT_AN_IMAGE if isinstance(result.error, NotAnImage) else Reason.UNREADABLE
-            yield Discovered(result.object, None, reason, str(result.error))
+def _copy(stored: StoredObject, original: str) -> Discovered:
+    return Discovered(stored, None, Reason.DUPLICATE, f"the same content as {original}")
+
+
+def _looked_at(result: HeaderResult) -> Discovered:
+    if result.error is None:
+        return Discovered(result.object, result.header)
+    return Discovered(result.object, None, Reason.NOT_AN_IMAGE, str(result.error))
 
 
 def _copies(project: Project, objects: Sequence[StoredObject], ledger: Ledger) -> dict[str, str]:
-    """Where the original is of each object that is a copy: of a known image, or of an earlier object."""
-    contents = {(stored.etag, stored.size) for stored in objects if stored.size}
-    originals = ledger.images.originals(project.name, contents)
-    copies = {copy.uri: original.uri for copy, original in duplicates(objects)}
-    for stored in objects:
-        original = originals.get((stored.etag, stored.size), stored.uri)
-        if original != stored.uri:
-            copies[stored.uri] = original
+    """Where the original is of each image that is a copy: of a known image, or of an earlier object."""
+    images = [stored for stored in objects if _has_image_name(stored.uri)]
+    originals = ledger.images.originals(project.name, {(image.etag, image.size) for image in images if image.size})
+    copies = {copy.uri: original.uri for copy, original in duplicates(images)}
+    for image in images:
+        original = originals.get((image.etag, image.size), image.uri)
+        if original != image.uri:
+            copies[image.uri] = original
     return copies
+
+
+def _has_image_name(uri: str) -> bool:
+    try:
+        check_name(uri)
+    except NotAnImage:
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from include.clients.cvat import CvatClient
+from include.clients.cvat import CvatClient, NotFoundError
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Applied, Batch, Job
 from include.lifecycle.batches import Stage
@@ -12,31 +12,44 @@ from include.steps.annotate import cvat_job
 from include.steps.batches import each_batch, log, words
 
 
+class UnknownAssignee(ValueError):
+    """The project's file gives jobs to somebody whom CVAT does not know."""
+
+
 def route_jobs(project: Project, batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
     """Accept the sure jobs of every annotated batch and give the others to people; say of how many batches.
 
-    People cannot tell an audited job from another. A job that somebody has touched already is left as it is.
+    People cannot tell an audited job from another. A job that somebody has touched already is left as it is, and so is
+    one that waits for a decision. Raises UnknownAssignee before anything is routed.
     """
-    people = [cvat.user_id(name) for name in project.cvat.assignees]
+    people = [_user_id(name, cvat) for name in project.cvat.assignees]
 
     def work(batch: Batch) -> None:
         for job in ledger.batches.jobs(batch.id):
-            if job.applied is not Applied.APPLIED:
-                continue
-            _route(batch, job, people, cvat)
-            ledger.audit.add(project.name, "route", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {job.route}")
+            if job.applied is Applied.APPLIED and (done := _route(job, people, cvat)):
+                log.info("%s: %s", words(batch, job), done)
+                ledger.audit.add(project.name, "route", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {done}")
         ledger.batches.advance(batch.id, Stage.ROUTED)
 
     return each_batch(batch_ids, Stage.ANNOTATED, ledger, work)
 
 
-def _route(batch: Batch, job: Job, people: Sequence[int], cvat: CvatClient) -> None:
+def _user_id(name: str, cvat: CvatClient) -> int:
+    try:
+        return cvat.user_id(name)
+    except NotFoundError as error:
+        raise UnknownAssignee(f"{error}: correct cvat.assignees in the project's file") from error
+
+
+def _route(job: Job, people: Sequence[int], cvat: CvatClient) -> str | None:
+    """What was done with a job; None where there was nothing to do."""
     now = cvat.job(cvat_job(job))
     if (now.stage, now.state) != ("annotation", "new") or now.assignee:
-        log.info("%s job %d: left as it is: %s %s", words(batch), now.id, now.stage, now.state)
-    elif job.route is Route.ACCEPT:
+        return None
+    if job.route is Route.ACCEPT:
         cvat.update_job(now.id, stage="acceptance", state="completed")
-        log.info("%s job %d: accepted unseen", words(batch), now.id)
-    elif people:
+        return "accepted unseen"
+    if people:
         cvat.update_job(now.id, assignee=people[now.id % len(people)])
-        log.info("%s job %d: %s, for people", words(batch), now.id, job.route)
+        return f"{job.route}, for people"
+    return None

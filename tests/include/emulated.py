@@ -5,17 +5,19 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
 
 from include.clients.cvat import CvatAccess
 
+T = TypeVar("T")
 ADMIN, PASSWORD = "admin", "only-for-tests"
 
 
@@ -101,6 +103,16 @@ def emulated(folder: Path) -> Iterator[Emulated]:
             yield server
         finally:
             server.stop()
+
+
+def until(look: Callable[[], T]) -> T:
+    """What a look finds at last. Raises TimeoutError where it finds nothing for long."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.01)
+    raise TimeoutError("nothing was found within 30 s")
 
 
 def _started(folder: Path, port: int) -> subprocess.Popen[str]:

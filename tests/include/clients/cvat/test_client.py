@@ -17,7 +17,7 @@ from include.clients.cvat import (
     NewShape,
     NotFoundError,
 )
-from tests.include.emulated import Emulated
+from tests.include.emulated import Emulated, until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,9 +45,8 @@ def linked(cvat: CvatClient, s3: "S3Client", bucket: str, storage: int, task_id:
 
 
 def ended(cvat: CvatClient, request_id: str) -> str:
-    while (status := cvat.request(request_id).status) not in ("finished", "failed"):
-        pass
-    return status
+    until(lambda: cvat.request(request_id).status in ("finished", "failed"))
+    return cvat.request(request_id).status
 
 
 @pytest.fixture

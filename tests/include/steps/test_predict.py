@@ -1,0 +1,117 @@
+"""Predict: every image is asked about once, whatever is killed; what fails goes to quarantine."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from include.annotators.registry import Annotator, load
+from include.lifecycle.images import ImageState, Reason
+from include.steps.discover import TooManyFailuresError, discover_images
+from include.steps.predict import PredictionShard, predict_shard, prediction_shards, read_predictions
+from tests.include.steps.dots import Dots, picture
+from tests.include.steps.world import DOTS, World
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def images(world: World) -> list[str]:
+    """The ids of seven discovered images, in order."""
+    world.land(7, objects=2, score=0.75)
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    return [image.id for image in world.ledger.images.unpredicted(world.project.name, "any", "", None)]
+
+
+def predict(world: World, annotator: Annotator, shard: PredictionShard, checkpoint: int = 200) -> int:
+    return predict_shard(
+        world.project, annotator, shard, world.bucket, world.store, world.ledger, checkpoint=checkpoint
+    )
+
+
+def shards(world: World, size: int) -> list[PredictionShard]:
+    return prediction_shards(world.project, world.annotator.id, world.ledger, size)
+
+
+def asked(annotator: Annotator) -> list[str]:
+    assert isinstance(annotator.function, Dots)
+    return annotator.function.asked
+
+
+def test_shards_hold_every_image_once(world: World, images: list[str]) -> None:
+    cut = shards(world, 3)
+    assert [shard.images for shard in cut] == [3, 3, 1]
+    annotators = [load(DOTS, {}) for _ in cut]
+    for shard, annotator in zip(reversed(cut), annotators, strict=True):  # in any order, side by side
+        predict(world, annotator, shard)
+    assert [len(asked(annotator)) for annotator in annotators] == [1, 3, 3]
+    assert len({uri for annotator in annotators for uri in asked(annotator)}) == len(images)
+    assert shards(world, 3) == []
+
+
+def test_the_answers_are_kept_whole(world: World, images: list[str]) -> None:
+    predict(world, world.annotator, shards(world, 100)[0])
+    kept = read_predictions(world.project, world.annotator.id, images[:1], world.store, world.ledger)
+    assert list(kept) == images[:1]
+    found = [(p.shape.label, p.shape.points, p.shape.attributes, p.score) for p in kept[images[0]].objects]
+    assert found == [
+        ("dot", (0.0, 2.5, 3.25, 9.75), (("text", "0.0"),), 0.75),
+        ("dot", (4.0, 2.5, 7.25, 9.75), (("text", "0.1"),), 0.75),
+    ]
+
+
+def test_an_image_in_which_nothing_is_found_has_an_answer_too(world: World) -> None:
+    world.land(1, objects=0)
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    predict(world, world.annotator, shards(world, 100)[0])
+    (waiting,) = world.ledger.images.waiting(world.project.name, world.annotator.id)
+    assert (waiting.objects, waiting.lowest_score) == (0, None)
+
+
+def test_what_was_predicted_before_a_kill_is_not_predicted_again(world: World, images: list[str]) -> None:
+    (shard,) = shards(world, 100)
+    killed, second = load(DOTS, {"ends_at": 6}), load(DOTS, {})
+    with pytest.raises(SystemExit):
+        predict(world, killed, shard, checkpoint=2)
+    predict(world, second, shard, checkpoint=2)
+    assert len(asked(killed)[:4] + asked(second)) == len(images)  # four were kept, the fifth was not yet
+    assert set(asked(killed)[:4]).isdisjoint(asked(second))
+    kept = read_predictions(world.project, world.annotator.id, images, world.store, world.ledger)
+    assert sorted(kept) == sorted(images)
+    assert shards(world, 100) == []
+
+
+def test_another_version_answers_anew(world: World, images: list[str]) -> None:
+    predict(world, world.annotator, shards(world, 100)[0])
+    newer = Annotator(DOTS, "2", Dots())
+    (shard,) = prediction_shards(world.project, newer.id, world.ledger, 100)
+    assert shard.images == len(images)
+
+
+def test_what_cannot_be_decoded_goes_to_quarantine_and_the_others_go_on(world: World) -> None:
+    world.land(3)
+    world.put("in/cut.png", picture(9, size=(640, 480))[:200])  # its header is whole
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    assert predict(world, world.annotator, shards(world, 100)[0]) == 1
+    assert dict(world.ledger.images.counts(world.project.name)) == {
+        (ImageState.WAITING, None): 3,
+        (ImageState.QUARANTINED, Reason.UNDECODABLE): 1,
+    }
+    assert shards(world, 100) == []
+
+
+def test_too_many_that_cannot_be_decoded_fail_the_run_after_all_are_done(world: World) -> None:
+    world.land(1)
+    world.put("in/cut.png", picture(9, size=(640, 480))[:200])
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    with pytest.raises(TooManyFailuresError, match=r"1 of 2 images .* cannot be decoded"):
+        predict(world, world.annotator, shards(world, 100)[0])
+    assert len(world.ledger.images.waiting(world.project.name, world.annotator.id)) == 1
+
+
+def test_an_image_that_changed_since_it_was_listed_is_left_to_the_next_discovery(
+    world: World, images: list[str]
+) -> None:
+    world.put("in/3.png", picture(77))
+    assert predict(world, world.annotator, shards(world, 100)[0]) == 0
+    assert len(world.ledger.images.waiting(world.project.name, world.annotator.id)) == len(images) - 1
+    assert [shard.images for shard in shards(world, 100)] == [1]
