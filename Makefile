@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PROJECTS ?= include/projects
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
@@ -16,7 +17,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else f"Labelcycle needs Python 3.11 to 3.13, and $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || (echo "Python cannot make virtual environments here: apt-get install python3-venv" >&2; exit 1)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -38,6 +39,9 @@ check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy include plugins/labelcycle
 
+check-projects: $(STAMP)  ## check project files: PROJECTS=folder; LIVE=1 also asks the live systems
+	PYTHONPATH=.:plugins $(BIN)/python -m labelcycle.check $(PROJECTS) $(if $(LIVE),--live)
+
 format: $(STAMP)  ## mend lint and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -48,4 +52,4 @@ test: $(STAMP)  ## all tests
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help setup lock demo bucket check format test clean
+.PHONY: help setup lock demo bucket check check-projects format test clean

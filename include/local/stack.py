@@ -86,8 +86,8 @@ class Stack:
                 "login": self.cvat.username,
                 "password": self.cvat.password,
             },
-            "labelcycle_ledger": {"conn_type": "sqlite", "host": str(self.folder / "ledger.db")},
-            "labelcycle_datasets": {"conn_type": "git", "host": str(self.repository)},
+            "labelcycle_ledger": {"conn_type": "labelcycle_ledger", "host": str(self.folder / "ledger.db")},
+            "labelcycle_datasets": {"conn_type": "labelcycle_git", "host": str(self.repository)},
             "mlflow_default": {
                 "conn_type": "mlflow",
                 "host": self.mlflow,

@@ -11,7 +11,7 @@ from include.clients.images import HeaderResult, ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered
 from include.clients.storage import AccessDenied, StorageError
-from include.lifecycle.discovery import Changed, KnownImage, Missing, New, discover, duplicates
+from include.lifecycle.discovery import Changed, Finding, KnownImage, Missing, New, discover, duplicates
 from include.lifecycle.headers import NotAnImage, check_name
 from include.lifecycle.images import Reason, StoredObject
 from include.projects.model import Project
@@ -38,8 +38,36 @@ class Discovery:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a discovery looks at: the objects whose keys go on with `below` after the project's prefix, and so many new
+    or changed ones of them; the next discovery finds the others."""
+
+    below: str = ""
+    at_most: int | None = None
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a discovery would find: its counts, the objects that would wait for predictions, and the ids of images that
+    would be set aside because they were replaced or are gone."""
+
+    discovery: Discovery
+    coming: Sequence[StoredObject]
+    going: Sequence[str]
+
+
 def discover_images(
-    project: Project, bucket: ImageBucket, ledger: Ledger, now: datetime, *, shard_size: int = 1000
+    project: Project,
+    bucket: ImageBucket,
+    ledger: Ledger,
+    now: datetime,
+    scope: Scope = EVERYTHING,
+    *,
+    shard_size: int = 1000,
 ) -> Discovery:
     """Record every new or changed image of the project's prefix, a shard at a time: a killed run loses nothing.
 
@@ -47,21 +75,31 @@ def discover_images(
     unreadable images (what is no image is recorded all the same), or of known images that are gone (which are not: a
     prefix that looks empty is more often a mistake than a wish).
     """
-    uri, counts = project.images.uri, Counter[str]()
-    known = _counted(ledger.images.known(project.name, uri), counts)
-    listing = (stored for stored in bucket.list(uri) if not is_manifest(stored.uri))
-    findings = discover(listing, known)
+    counts = Counter[str]()
+    findings = _findings(project, bucket, ledger, scope, counts)
     missing: list[str] = []
     while shard := list(islice(findings, shard_size)):
         missing += [finding.image_id for finding in shard if isinstance(finding, Missing)]
-        found = [finding for finding in shard if not isinstance(finding, Missing)]
-        counts += _record(project, found, bucket, ledger, now)
-        log.info("project %s: %d new images under %s so far", project.name, counts["new"], uri)
+        looked = _look_at([finding for finding in shard if not isinstance(finding, Missing)], project, bucket, ledger)
+        ledger.images.add(project.name, looked.rows, looked.replaced, now)
+        counts += looked.counts
+        log.info("project %s: %d new images so far", project.name, counts["new"])
     check_share(project, len(missing), counts["known"], "known: they are gone from the bucket")
     ledger.images.lose(project.name, missing)
     looked_at = counts["new"] + counts["changed"] + counts["skipped"]
     check_share(project, counts["unreadable"], looked_at, "discovered: they cannot be read")
     return Discovery(missing=len(missing), **counts)
+
+
+def foresee(project: Project, bucket: ImageBucket, ledger: Ledger, scope: Scope = EVERYTHING) -> Foreseen:
+    """What `discover_images` would do now, by the same look at the bucket. Writes nothing."""
+    counts = Counter[str]()
+    findings = list(_findings(project, bucket, ledger, scope, counts))
+    missing = [finding.image_id for finding in findings if isinstance(finding, Missing)]
+    looked = _look_at([finding for finding in findings if not isinstance(finding, Missing)], project, bucket, ledger)
+    counts += looked.counts
+    coming = [row.object for row in looked.rows if row.reason is None]
+    return Foreseen(Discovery(missing=len(missing), **counts), coming, [*missing, *looked.replaced])
 
 
 def check_share(project: Project, failed: int, of: int, what: str) -> None:
@@ -80,9 +118,29 @@ def _counted(known: Iterable[KnownImage], counts: Counter[str]) -> Iterator[Know
         yield image
 
 
-def _record(
-    project: Project, findings: Sequence[New | Changed], bucket: ImageBucket, ledger: Ledger, now: datetime
-) -> Counter[str]:
+def _findings(
+    project: Project, bucket: ImageBucket, ledger: Ledger, scope: Scope, counts: Counter[str]
+) -> Iterator[Finding]:
+    """Where bucket and ledger differ within the scope; counts the known images on the way."""
+    uri, taken = project.images.uri + scope.below, 0
+    known = _counted(ledger.images.known(project.name, uri), counts)
+    listing = (stored for stored in bucket.list(uri) if not is_manifest(stored.uri))
+    for finding in discover(listing, known):
+        taken += not isinstance(finding, Missing)
+        if isinstance(finding, Missing) or scope.at_most is None or taken <= scope.at_most:
+            yield finding
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What became of new and changed objects: rows for the ledger, ids that they replace, and counts."""
+
+    rows: Sequence[Discovered]
+    replaced: Sequence[str]
+    counts: Counter[str]
+
+
+def _look_at(findings: Sequence[New | Changed], project: Project, bucket: ImageBucket, ledger: Ledger) -> _Looked:
     replaces = {finding.object.uri: finding.replaces for finding in findings if isinstance(finding, Changed)}
     objects = [finding.object for finding in findings]
     copies = _copies(project, objects, ledger)
@@ -93,14 +151,14 @@ def _record(
     rows = [_copy(stored, copies[stored.uri]) for stored in objects if stored.uri in copies]
     rows += [_looked_at(result) for result in results if not isinstance(result.error, StorageError)]
     replaced = [replaces[row.object.uri] for row in rows if row.object.uri in replaces]
-    ledger.images.add(project.name, rows, replaced, now)
-    return Counter(
+    counts = Counter(
         new=len(rows) - len(replaced),
         changed=len(replaced),
         duplicates=len(copies),
         unreadable=sum(isinstance(result.error, NotAnImage | AccessDenied) for result in results),
         skipped=len(findings) - len(rows),
     )
+    return _Looked(rows, replaced, counts)
 
 
 def _copy(stored: StoredObject, original: str) -> Discovered:

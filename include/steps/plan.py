@@ -17,9 +17,13 @@ def plan_batches(project: Project, annotator: str, ledger: Ledger, now: datetime
     One run plans a project at a time: raises LeaseTakenError where another does.
     """
     with ledger.leases.hold(f"plan/{project.name}", holder, _LEASE):
-        candidates = [_candidate(project, image) for image in ledger.images.waiting(project.name, annotator)]
-        planned = plan(candidates, rules_of(project), now)
+        planned = plan(candidates(project, annotator, ledger), rules_of(project), now)
         return ledger.batches.add(project.name, annotator, project.batches.job_size, planned, now)
+
+
+def candidates(project: Project, annotator: str, ledger: Ledger) -> list[Candidate]:
+    """The waiting images that have the annotator's predictions."""
+    return [_candidate(project, image) for image in ledger.images.waiting(project.name, annotator)]
 
 
 def rules_of(project: Project) -> BatchRules:

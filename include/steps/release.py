@@ -53,25 +53,61 @@ def pin_release(project: Project, store: BulkStore, ledger: Ledger, now: datetim
 
     None where nothing changed since the last. Raises GateError where the project's gate is not passed.
     """
-    releases = ledger.releases.all(project.name)
-    if unfinished := [release.tag for release in releases if release.released_at is None]:
-        log.warning("project %s: completing %s, which an earlier run has pinned", project.name, unfinished[0])
-        return unfinished[0]
+    if (unfinished := _unfinished(project, ledger)) is not None:
+        log.warning("project %s: completing %s, which an earlier run has pinned", project.name, unfinished.tag)
+        return unfinished.tag
+    due = _next_version(project, store, ledger)
+    if due is None:
+        return None
+    tag, pin = due
+    if reason := _held_back(project, tag, pin, store, ledger):
+        raise GateError(reason)
+    uri = store.write_text(f"pins/{project.name}", _PIN.dump_json(pin).decode())
+    ledger.releases.pin(tag, project.name, pin.contents.digest, uri, now)
+    return tag
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePreview:
+    """What a release run would do: complete an unfinished version, make a new one, or nothing (no tag); with the
+    images of that version by split, and why the gate holds it back, if it does."""
+
+    tag: str | None
+    unfinished: bool
+    images: Mapping[str, int]
+    held_back: str | None
+
+
+def preview_release(project: Project, store: BulkStore, ledger: Ledger) -> ReleasePreview:
+    """What `pin_release` would pin now. Writes nothing."""
+    if (unfinished := _unfinished(project, ledger)) is not None:
+        images = _PIN.validate_json(store.read_text(unfinished.pin)).contents.images
+        return ReleasePreview(unfinished.tag, True, images, None)
+    due = _next_version(project, store, ledger)
+    if due is None:
+        return ReleasePreview(None, False, {}, None)
+    tag, pin = due
+    return ReleasePreview(tag, False, pin.contents.images, _held_back(project, tag, pin, store, ledger))
+
+
+def _unfinished(project: Project, ledger: Ledger) -> ReleaseRecord | None:
+    """The oldest release that was pinned and not completed."""
+    return next((release for release in ledger.releases.all(project.name) if release.released_at is None), None)
+
+
+def _next_version(project: Project, store: BulkStore, ledger: Ledger) -> tuple[str, Pin] | None:
+    """The tag of what is accepted now, and what it would hold; none where nothing changed since the last."""
     records = tuple(ledger.reviews.current(project.name))
     names = current_names(project)
     images = list(_released_images(project, records, names, store, ledger))
     if not images:
         return None
     contents = contents_of(images, _labels(project), _settings(project))
-    tag = _next_tag(project, releases, contents, store)
+    tag = _next_tag(project, ledger.releases.all(project.name), contents, store)
     if tag is None:
         return None
     evaluation = ledger.reviews.latest_evaluation(project.name)
-    _pass_gate(project, tag, len(images), _metrics(evaluation.id if evaluation else None, store, ledger))
-    pin = Pin(records, contents, evaluation.id if evaluation else None, names)
-    uri = store.write_text(f"pins/{project.name}", _PIN.dump_json(pin).decode())
-    ledger.releases.pin(tag, project.name, contents.digest, uri, now)
-    return tag
+    return tag, Pin(records, contents, evaluation.id if evaluation else None, names)
 
 
 def publish_release(
@@ -194,11 +230,13 @@ def _metrics(evaluation_id: str | None, store: BulkStore, ledger: Ledger) -> Map
     return flat_metrics(evaluation_from_json(store.read_text(record.uri))) if record else {}
 
 
-def _pass_gate(project: Project, tag: str, images: int, metrics: Mapping[str, float]) -> None:
-    gate = project.release.gate
+def _held_back(project: Project, tag: str, pin: Pin, store: BulkStore, ledger: Ledger) -> str | None:
+    """Why the project's gate does not let a version pass; None where it does."""
+    gate, images = project.release.gate, sum(pin.contents.images.values())
     if images < gate.min_images:
-        raise GateError(f"{tag} would have {images} images, and release.gate.min_images is {gate.min_images}")
-    f1 = metrics.get("f1/micro")
+        return f"{tag} would have {images} images, and release.gate.min_images is {gate.min_images}"
+    f1 = _metrics(pin.evaluation_id, store, ledger).get("f1/micro")
     if gate.min_f1_micro is not None and (f1 is None or f1 < gate.min_f1_micro):
         found = "was never measured" if f1 is None else f"is {f1:.3f}"
-        raise GateError(f"{tag}: the micro F1 {found}, and release.gate.min_f1_micro is {gate.min_f1_micro}")
+        return f"{tag}: the micro F1 {found}, and release.gate.min_f1_micro is {gate.min_f1_micro}"
+    return None

@@ -8,6 +8,7 @@ from airflow.sdk import chain, get_current_context, task, task_group
 from include.lifecycle.batches import Stage
 from labelcycle.hooks.project import ProjectClients
 from labelcycle.sensors.requests import WaitForDataSensor
+from labelcycle.stages.forms import IngestOptions, end_dry_run
 
 _IMAGES_A_SHARD = 500
 _BATCHES_A_SHARD = 25
@@ -23,13 +24,20 @@ def ingest(project_file: str) -> None:
     chain(discover(project_file), shards, predicted, planned, batches, carried, sum_up(project_file))
 
 
-@task
-def discover(project_file: str) -> dict[str, int]:
-    """Compare the bucket with the ledger; set aside what is no image."""
-    from include.steps.discover import discover_images
+@task.short_circuit
+def discover(project_file: str) -> dict[str, int] | None:
+    """Compare the bucket with the ledger; set aside what is no image. A dry run only counts, and ends here."""
+    from include.steps.discover import Scope, discover_images
+    from include.steps.preview import preview_ingest
 
+    wanted, now = options(), datetime.now(UTC)
+    scope = Scope(wanted.prefix, wanted.images)
     with ProjectClients(project_file) as clients:
-        return asdict(discover_images(clients.project, clients.bucket, clients.ledger, datetime.now(UTC)))
+        project, bucket, ledger = clients.project, clients.bucket, clients.ledger
+        if wanted.dry_run:
+            end_dry_run(preview_ingest(project, clients.annotator.id, bucket, ledger, now, scope))
+            return None
+        return asdict(discover_images(project, bucket, ledger, now, scope))
 
 
 @task
@@ -124,16 +132,24 @@ def annotate(project_file: str, batch_ids: list[str]) -> int:
 
 @task
 def route_jobs(project_file: str, batch_ids: list[str]) -> int:
-    """Accept the sure jobs, save the audited ones; give the others to people."""
+    """Accept the sure jobs, save the audited ones; give the others to people, with the run's deadline."""
+    from include.steps.deadline import ask_review_by
     from include.steps.route import route_jobs as route
 
+    review_by = options().review_by
     with ProjectClients(project_file) as clients:
-        return route(clients.project, batch_ids, clients.cvat, clients.ledger)
+        routed = route(clients.project, batch_ids, clients.cvat, clients.ledger)
+        if review_by is not None:
+            ask_review_by(clients.project, batch_ids, review_by, clients.ledger)
+        return routed
 
 
 @task(trigger_rule="none_failed")
-def sum_up(project_file: str) -> dict[str, dict[str, int]]:
-    """Count images by state and batches by stage. Fails where a batch was set aside and nobody has looked at it."""
+def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
+    """Count images by state and batches by stage, name batches that are late. Fails where a batch was set aside and
+    nobody has looked at it."""
+    from include.steps.deadline import late_batches
+
     with ProjectClients(project_file) as clients:
         name, ledger = clients.project.name, clients.ledger
         images = {
@@ -142,7 +158,14 @@ def sum_up(project_file: str) -> dict[str, dict[str, int]]:
         if failed := ledger.batches.at(name, Stage.FAILED):
             reasons = "; ".join(f"{batch.id}: {batch.reason}" for batch in failed)
             raise RuntimeError(f"{len(failed)} batches of {name} are set aside and wait for a decision: {reasons}")
-        return {"images": images, "batches": dict(ledger.batches.counts(name))}
+        late = late_batches(clients.project, ledger, datetime.now(UTC))
+        return {"images": images, "batches": dict(ledger.batches.counts(name)), "late": late}
+
+
+def options() -> IngestOptions:
+    """What was filled in for this run."""
+    context = get_current_context()
+    return IngestOptions.read(context["params"], context["dag_run"].run_after)
 
 
 def holder() -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 
 from include.projects.model import Project
 from labelcycle.stages.evaluate import evaluate
+from labelcycle.stages.forms import ingest_form, release_form
 from labelcycle.stages.ingest import ingest
 from labelcycle.stages.release import release
 
@@ -41,17 +42,21 @@ completes.
 
 def lifecycle_dags(project: Project, project_file: str) -> Iterator[DAG]:
     """`ingest_<project>`, `evaluate_<project>` and `release_<project>`."""
-    yield _dag(project, "ingest", project.schedules.ingest, _INGEST, lambda: ingest(project_file))
-    yield _dag(project, "evaluate", project.schedules.evaluate, _EVALUATE, lambda: evaluate(project_file))
-    yield _dag(project, "release", project.schedules.release, _RELEASE, lambda: release(project_file))
+    schedules, form = project.schedules, ingest_form(project.images.uri)
+    yield _dag(project, "ingest", schedules.ingest, _INGEST, form, lambda: ingest(project_file))
+    yield _dag(project, "evaluate", schedules.evaluate, _EVALUATE, {}, lambda: evaluate(project_file))
+    yield _dag(project, "release", schedules.release, _RELEASE, release_form(), lambda: release(project_file))
 
 
-def _dag(project: Project, verb: str, schedule: str | None, page: str, tasks: Callable[[], None]) -> DAG:
+def _dag(
+    project: Project, verb: str, schedule: str | None, page: str, form: dict[str, Param], tasks: Callable[[], None]
+) -> DAG:
     with DAG(
         dag_id=f"{verb}_{project.name}",
         description=f"{verb.capitalize()} {project.description or project.name}",
         doc_md=page.format(name=project.name, uri=project.images.uri, annotator=project.annotator.name),
         schedule=schedule,
+        params=form,
         start_date=START,
         catchup=False,
         max_active_runs=1,

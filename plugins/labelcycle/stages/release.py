@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import cast
 
-from airflow.sdk import BaseHook, chain, task
+from airflow.sdk import BaseHook, chain, get_current_context, task
 
 from labelcycle.hooks.project import ProjectClients
+from labelcycle.stages.forms import ReleaseOptions, end_dry_run
 from labelcycle.stages.ingest import holder
 
 
@@ -17,10 +18,15 @@ def release(project_file: str) -> None:
 
 @task.short_circuit
 def pin_release(project_file: str) -> str | None:
-    """Fix what the next version holds; nothing changed, nothing follows."""
+    """Fix what the next version holds; nothing changed, nothing follows. A dry run says what it would hold."""
     from include.steps.release import pin_release as pin
+    from include.steps.release import preview_release
 
+    options = ReleaseOptions.read(get_current_context()["params"])
     with ProjectClients(project_file) as clients:
+        if options.dry_run:
+            end_dry_run(preview_release(clients.project, clients.store, clients.ledger))
+            return None
         return pin(clients.project, clients.store, clients.ledger, datetime.now(UTC))
 
 

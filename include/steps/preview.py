@@ -1,0 +1,41 @@
+"""Preview: what an ingest run would do, without doing any of it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from include.clients.images import ImageBucket
+from include.clients.ledger import Ledger
+from include.lifecycle.batches import Candidate, plan
+from include.lifecycle.images import image_id
+from include.projects.model import Project
+from include.steps.discover import Discovery, Scope, foresee
+from include.steps.plan import candidates, rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class IngestPreview(Discovery):
+    """What discovery would find, the images that would then be predicted, and the batches that would be planned.
+
+    Batches are as many as if no image that is to be predicted were sure: which images come together hangs on the
+    predictions, and so it does, where a batch is not full, whether it waits.
+    """
+
+    to_predict: int = 0
+    batches: int = 0
+
+
+def preview_ingest(
+    project: Project, annotator: str, bucket: ImageBucket, ledger: Ledger, now: datetime, scope: Scope
+) -> IngestPreview:
+    """What a run would do now. Looks at the same objects as a run does; writes nothing anywhere."""
+    foreseen = foresee(project, bucket, ledger, scope)
+    going = set(foreseen.going)
+    unpredicted = [(i.id, i.uri) for i in ledger.images.unpredicted(project.name, annotator, "", None)]
+    coming = [(image_id(stored.uri, stored.etag), stored.uri) for stored in foreseen.coming]
+    to_predict = {**dict(unpredicted), **dict(coming)}
+    for gone in going & to_predict.keys():
+        del to_predict[gone]
+    waiting = [candidate for candidate in candidates(project, annotator, ledger) if candidate.image_id not in going]
+    waiting += [Candidate(id_, uri, sure=False, waiting_since=now) for id_, uri in to_predict.items()]
+    batches = sum(1 for _ in plan(waiting, rules_of(project), now))
+    return IngestPreview(**asdict(foreseen.discovery), to_predict=len(to_predict), batches=batches)
