@@ -32,9 +32,7 @@ def preview_ingest(
     going = set(foreseen.going)
     unpredicted = [(i.id, i.uri) for i in ledger.images.unpredicted(project.name, annotator, "", None)]
     coming = [(image_id(stored.uri, stored.etag), stored.uri) for stored in foreseen.coming]
-    to_predict = {**dict(unpredicted), **dict(coming)}
-    for gone in going & to_predict.keys():
-        del to_predict[gone]
+    to_predict = {id_: uri for id_, uri in (*unpredicted, *coming) if id_ not in going}
     waiting = [candidate for candidate in candidates(project, annotator, ledger) if candidate.image_id not in going]
     waiting += [Candidate(id_, uri, sure=False, waiting_since=now) for id_, uri in to_predict.items()]
     batches = sum(1 for _ in plan(waiting, rules_of(project), now))
