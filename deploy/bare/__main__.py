@@ -26,7 +26,8 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        for number in (signal.SIGINT, signal.SIGTERM):  # an exit like any other: it stops what runs
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
         sys.exit(trial(arguments.folder))
     if missing := {package for program, package in _NEEDED.items() if not shutil.which(program)}:
         sys.exit(f"this needs Debian's packages: apt-get install {' '.join(sorted(missing))}")
