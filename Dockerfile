@@ -1,6 +1,6 @@
 # Labelcycle and everything in its lock. One image for all of Airflow's processes, for MLflow and for the set-up.
 
-FROM python:3.12.15-slim-bookworm AS packages
+FROM python:3.12.12-slim-bookworm AS packages
 ENV UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.8
 COPY requirements.txt /
@@ -8,7 +8,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv --python /usr/local/bin/python3 /opt/venv \
     && uv pip sync --python /opt/venv/bin/python --require-hashes /requirements.txt
 
-FROM python:3.12.15-slim-bookworm
+FROM python:3.12.12-slim-bookworm
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends curl git openssh-client \
     && rm -rf /var/lib/apt/lists/* \

@@ -34,10 +34,13 @@ demo: $(STAMP)  ## three days of a small project, end to end
 bucket: $(STAMP)  ## serve the bucket that the demo left, for dvc
 	$(BIN)/python -m include.local bucket
 
+production-trial: $(STAMP)  ## the compose file's services without Docker, as root on Debian
+	$(BIN)/python -m deploy.bare
+
 check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy include plugins/labelcycle
+	$(BIN)/mypy include plugins/labelcycle deploy
 
 check-projects: $(STAMP)  ## check project files: PROJECTS=folder; LIVE=1 also asks the live systems
 	PYTHONPATH=.:plugins $(BIN)/python -m labelcycle.check $(PROJECTS) $(if $(LIVE),--live)
@@ -52,4 +55,4 @@ test: $(STAMP)  ## all tests
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help setup lock demo bucket check check-projects format test clean
+.PHONY: help production-trial setup lock demo bucket check check-projects format test clean

@@ -111,7 +111,6 @@ def airflow_settings(folder: Path) -> dict[str, str]:
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__LABELCYCLE__PROJECTS_FOLDER": str(PROJECTS),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",

@@ -46,7 +46,7 @@ def connections() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+@pytest.mark.parametrize("service", SERVICES.values(), ids=lambda service: service.name)
 def test_what_a_service_waits_for_can_come_true(service: Service) -> None:
     for name, condition in service.needs.items():
         needed = SERVICES[name]
@@ -57,13 +57,13 @@ def test_what_a_service_waits_for_can_come_true(service: Service) -> None:
             assert needed.restart == "no"
 
 
-@pytest.mark.parametrize("service", LONG_RUNNING, ids=str)
+@pytest.mark.parametrize("service", LONG_RUNNING, ids=lambda service: service.name)
 def test_what_runs_for_long_is_watched_and_restarted(service: Service) -> None:
     assert service.health
     assert service.restart == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+@pytest.mark.parametrize("service", SERVICES.values(), ids=lambda service: service.name)
 def test_a_mounted_path_exists_and_a_volume_is_declared(service: Service) -> None:
     volumes = yaml.safe_load(COMPOSE.read_text())["volumes"]
     for mount in service.mounts:
@@ -111,7 +111,7 @@ def test_the_dockerfile_builds_on_an_exact_tag() -> None:
     assert all(re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", image) for image in images)
 
 
-@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+@pytest.mark.parametrize("service", SERVICES.values(), ids=lambda service: service.name)
 def test_ports_listen_on_loopback_by_default(service: Service) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.ports)
 
