@@ -60,7 +60,7 @@ def _page(stack: Stack, airflow: Airflow, mlflow: str) -> str:
     return f"""
 The stack runs.
   Airflow     {airflow.url}   user {airflow.username}, password {airflow.password}
-  MLflow      {mlflow}
+  MLflow      {mlflow}   the runs are under Model training, Experiments, labelcycle/street_signs
   CVAT        {stack.cvat.url}/api/   an emulator: the API without CVAT's pages; its data is in {stack.folder / "cvat"}
     admin     user {stack.cvat.username}, password {stack.cvat.password}
     reviewer  user {stack.reviewer.username}, password {stack.reviewer.password}

@@ -28,7 +28,7 @@ def ingest_form(uri: str) -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Below this prefix only",
-            description=f"Look only at objects whose keys go on like this after {uri}, as in 2026-11/. Empty: at all.",
+            description=f"Only objects whose keys go on like this after {uri}, as in 2026-11/. Empty: all of them.",
             pattern=r"^(?!s3:|/)\S(.*\S)?$",
             maxLength=500,
         ),
