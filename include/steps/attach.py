@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError
+from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnreachableError
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
@@ -37,11 +37,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that CVAT is working on, for a batch, until a deadline."""
+    """A request that CVAT is working on, for a batch, until a deadline; the name is how log lines call it."""
 
     batch_id: str
     request_id: str
     deadline: datetime
+    name: str
 
 
 def attach_data(
@@ -75,14 +76,14 @@ def attach_data(
 def pending(batch_ids: Sequence[str], ledger: Ledger) -> list[Pending]:
     """The requests that these batches wait for."""
     return [
-        Pending(batch.id, batch.request_id, batch.deadline)
+        Pending(batch.id, batch.request_id, batch.deadline, words(batch))
         for batch in ledger.batches.get(batch_ids)
         if batch.stage is Stage.SUBMITTED and batch.request_id and batch.deadline
     ]
 
 
 def look(waiting: Sequence[Pending], cvat: CvatClient) -> dict[str, Outcome]:
-    """The outcomes, by request id, of those that have ended already."""
+    """The outcomes, by request id, of those that have ended already. Where CVAT does not answer, none are said to."""
     outcomes: dict[str, Outcome] = {}
     for wait in waiting:
         try:
@@ -90,6 +91,9 @@ def look(waiting: Sequence[Pending], cvat: CvatClient) -> dict[str, Outcome]:
         except (NotFoundError, InvalidError) as error:  # 400: its task is gone
             outcomes[wait.request_id] = Outcome(Answer.EXPIRED, str(error))
             continue
+        except UnreachableError as error:
+            log.warning("%s: %s", wait.name, error)
+            break
         if request.status in (Answer.FINISHED, Answer.FAILED):
             outcomes[wait.request_id] = Outcome(Answer(request.status), request.message)
     return outcomes

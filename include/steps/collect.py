@@ -60,6 +60,8 @@ def collect_revisions(project: Project, cvat: CvatClient, store: BulkStore, ledg
         except (JobError, InvalidError, NotFoundError, BrokenError) as error:
             log.error("%s: cannot be collected: %s", where, error)
             ledger.reviews.refuse(job.batch_id, job.index, str(error))
+            if job.note != str(error):
+                ledger.audit.add(project.name, "set aside", f"{job.batch_id}/{job.index}", f"job {found.id}: {error}")
     return count
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from include.clients.cvat import CvatClient, NotFoundError
+from include.clients.cvat import CvatClient, CvatJob, NotFoundError
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Applied, Batch, Job
 from include.lifecycle.batches import Stage
 from include.lifecycle.routing import Route
 from include.projects.model import Project
-from include.steps.annotate import cvat_job
-from include.steps.batches import each_batch, log, words
+from include.steps.attach import task_of
+from include.steps.batches import BatchError, each_batch, log, words
 
 
 class UnknownAssignee(ValueError):
@@ -25,8 +25,11 @@ def route_jobs(project: Project, batch_ids: Sequence[str], cvat: CvatClient, led
     people = [_user_id(name, cvat) for name in project.cvat.assignees]
 
     def work(batch: Batch) -> None:
+        now = {job.id: job for job in cvat.jobs(task_id=task_of(batch))}
         for job in ledger.batches.jobs(batch.id):
-            if job.applied is Applied.APPLIED and (done := _route(job, people, cvat)):
+            if job.cvat_id not in now:
+                raise BatchError(f"task {batch.task_id} has no job {job.cvat_id} any more")
+            if job.applied is Applied.APPLIED and (done := _route(job, now[job.cvat_id], people, cvat)):
                 log.info("%s: %s", words(batch, job), done)
                 ledger.audit.add(project.name, "route", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {done}")
         ledger.batches.advance(batch.id, Stage.ROUTED)
@@ -41,9 +44,8 @@ def _user_id(name: str, cvat: CvatClient) -> int:
         raise UnknownAssignee(f"{error}: correct cvat.assignees in the project's file") from error
 
 
-def _route(job: Job, people: Sequence[int], cvat: CvatClient) -> str | None:
+def _route(job: Job, now: CvatJob, people: Sequence[int], cvat: CvatClient) -> str | None:
     """What was done with a job; None where there was nothing to do."""
-    now = cvat.job(cvat_job(job))
     if (now.stage, now.state) != ("annotation", "new") or now.assignee:
         return None
     if job.route is Route.ACCEPT:

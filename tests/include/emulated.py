@@ -136,13 +136,18 @@ class Calls(logging.Handler):
         super().__init__()
         self._port = port
         self.made: list[str] = []
+        self.broken = 0  # of them, those that the server answered with 5xx
 
     def emit(self, record: logging.LogRecord) -> None:
         match record.args:
-            case (_, _, port, method, path, _, _, _) if port == self._port:  # urllib3's
-                self.made.append(f"{method} {path}")
-            case (method, httpx.URL() as url, *_) if url.port == self._port:
-                self.made.append(f"{method} {url.raw_path.decode()}")
+            case (_, _, port, method, path, _, status, _) if port == self._port:  # urllib3's
+                self._note(f"{method} {path}", status)
+            case (method, httpx.URL() as url, _, status, _) if url.port == self._port:
+                self._note(f"{method} {url.raw_path.decode()}", status)
+
+    def _note(self, call: str, status: object) -> None:
+        self.made.append(call)
+        self.broken += isinstance(status, int) and status >= 500
 
     def count(self, beginning: str) -> int:
         return sum(call.startswith(beginning) for call in self.made)

@@ -1,5 +1,6 @@
 """Annotate: every job has one set of shapes, and nothing that people did is undone."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -114,18 +115,31 @@ def test_a_write_that_comes_through_after_all_and_its_repetition_leave_one_set(c
     assert applied_once(checked)
 
 
-def test_the_server_is_given_its_time_before_a_lost_write_is_repeated(new_world: Callable[..., World]) -> None:
-    world = new_world(cvat={"server_timeout": 1})
+def test_a_write_that_comes_through_late_is_waited_for_and_not_repeated(new_world: Callable[..., World]) -> None:
+    world = new_world(cvat={"server_timeout": 1.5})
     world.land(1)
     world.carry(Stage.CHECKED)
-    with killed(world.ledger, "INSERT INTO applied_shapes"):
-        world.annotate()
-    with calls_to(world.server) as calls:
-        world.annotate()
-    assert calls.count("PATCH") == 0
     (job,) = world.jobs()
-    assert job.applied_at is not None
-    assert len(world.drawn(job)) == 1
+    world.ledger.batches.intend(job.batch_id, 0, datetime.now(UTC))  # and then the process died, its call under way
+    late = threading.Timer(0.5, lambda: world.change_shapes(job, "create", [as_planned(world)]))
+    late.start()
+    with calls_to(world.server) as calls:
+        assert world.annotate() == 1
+    late.join()
+    assert calls.count("PATCH") == 1  # the late one
+    (shape,) = world.drawn(job)
+    assert list(world.ledger.batches.applied_shapes(job.batch_id).values()) == [shape["id"]]
+
+
+def as_planned(world: World) -> dict[str, object]:
+    """The one shape of picture 0, as it is sent to CVAT."""
+    (dot, _) = world.server.rows("/api/labels", project_id=world.tasks()[0]["project_id"])
+    values = {"text": "0.0", "seen": "false"}
+    return {
+        **{"frame": 0, "label_id": dot["id"], "type": "rectangle", "points": [0, 2.5, 3.25, 9.75]},
+        **{"source": "auto", "score": 0.5, "rotation": 0, "occluded": False},
+        "attributes": [{"spec_id": spec["id"], "value": values[spec["name"]]} for spec in dot["attributes"]],
+    }
 
 
 # What people did

@@ -14,7 +14,7 @@ from include.steps.attach import Answer, Outcome, look, pending, settle
 from include.steps.manifest import manifest
 from tests.include.emulated import until
 from tests.include.steps.dots import picture
-from tests.include.steps.world import World, killed
+from tests.include.steps.world import World, just_before, killed
 
 LOST = [{"status": 500}, {"status": 504}, {"drop": True}]
 
@@ -101,6 +101,20 @@ def test_two_lost_answers_are_found_by_the_next_run(world: World) -> None:
     with pytest.raises(UnknownOutcomeError):
         world.attach()
     assert world.attach() == 1
+    assert world.settle() == 1
+
+
+def test_a_call_that_comes_through_after_it_was_given_up_is_no_refusal(world: World) -> None:
+    world.land(2)
+    task = world.carry(Stage.CREATED)[0].task_id or 0
+    storage = world.cvat.find_or_create_storage(world.project.name, world.access)
+    key = f"labelcycle-{world.batch().id}.manifest.jsonl"
+
+    def come_through() -> None:
+        world.cvat.attach_link(task, storage, key, ["in/0.png", "in/1.png"])
+
+    with just_before(world.ledger, "UPDATE batches SET asked_at", come_through):
+        assert world.attach() == 1
     assert world.settle() == 1
 
 
@@ -197,6 +211,14 @@ def test_a_batch_whose_request_has_not_ended_stays_where_it_is(world: World) -> 
     world.carry(Stage.SUBMITTED)
     assert settle({}, world.ids(), world.cvat, world.ledger) == 0
     assert world.stages() == [Stage.SUBMITTED]
+
+
+def test_a_look_that_gets_no_answer_says_nothing_of_any_request(world: World) -> None:
+    world.land(8)
+    world.carry(Stage.SUBMITTED)
+    world.server.fault("GET", "/api/requests/", status=500)
+    assert look(pending(world.ids(), world.ledger), world.cvat) == {}
+    assert world.settle() == 2
 
 
 def test_one_bad_batch_costs_only_itself(world: World) -> None:

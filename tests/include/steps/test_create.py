@@ -111,6 +111,8 @@ def test_a_kill_after_the_call_leaves_one_task(world: World, statement: str) -> 
     world.plan()
     with killed(world.ledger, statement):
         world.create()
+    intent_is_known = world.batch().asked_at is not None
+    assert intent_is_known == (statement == "UPDATE batches SET stage")  # until the outcome is
     world.create()
     assert one_task_is_recorded(world)
 

@@ -89,3 +89,11 @@ def test_a_lost_answer_is_looked_after_by_the_next_run(new_world: NewWorld) -> N
     world.route()
     assert world.stages() == [Stage.ROUTED]
     assert in_cvat(world) == [("acceptance", "completed", None)] * 2
+
+
+def test_a_task_that_is_gone_costs_only_its_batch(world: World) -> None:
+    world.land(8)
+    first, _ = world.carry(Stage.ANNOTATED)
+    world.cvat.delete_task(first.task_id or 0)
+    assert world.route() == 1
+    assert sorted(world.stages()) == [Stage.FAILED, Stage.ROUTED]

@@ -1,7 +1,7 @@
 """All that the steps work on, in one place: a project, its bucket, its CVAT and its ledger, and processes that die."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,23 +186,33 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed(ledger: Ledger, before: str, nth: int = 1) -> Iterator[None]:
-    """The process dies the n-th time it is about to send such a statement to the ledger; what it did before is done."""
+def just_before(ledger: Ledger, statement: str, act: Callable[[], object], nth: int = 1) -> Iterator[None]:
+    """Do something the n-th time that such a statement is about to be sent to the ledger."""
     left = nth
 
-    def die(_c: object, _cursor: object, statement: str, *_: object) -> None:
+    def look(_c: object, _cursor: object, sent: str, *_: object) -> None:
         nonlocal left
-        if statement.startswith(before):
+        if sent.startswith(statement):
             left -= 1
             if not left:
-                raise Killed(statement)
+                act()
 
-    event.listen(ledger.engine, "before_cursor_execute", die)
+    event.listen(ledger.engine, "before_cursor_execute", look)
     try:
-        with pytest.raises(Killed):
-            yield
+        yield
     finally:
-        event.remove(ledger.engine, "before_cursor_execute", die)
+        event.remove(ledger.engine, "before_cursor_execute", look)
+
+
+@contextmanager
+def killed(ledger: Ledger, before: str, nth: int = 1) -> Iterator[None]:
+    """The process dies the n-th time it is about to send such a statement to the ledger; what it did before is done."""
+
+    def die() -> None:
+        raise Killed(before)
+
+    with just_before(ledger, before, die, nth), pytest.raises(Killed):
+        yield
 
 
 def new_name() -> str:

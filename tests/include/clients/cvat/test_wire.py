@@ -1,5 +1,6 @@
 """The wire: who logs in how, what is repeated and what never, what happens where nothing answers."""
 
+import asyncio
 import http.server
 import logging
 import ssl
@@ -27,11 +28,13 @@ from include.clients.cvat import (
     CvatError,
     ForbiddenError,
     NotFoundError,
+    Request,
     ThrottledError,
     UnauthorizedError,
     UnknownOutcomeError,
     UnreachableError,
 )
+from include.clients.cvat.requests import CvatRequests
 from tests.include.emulated import PASSWORD, Emulated, calls_to
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -265,3 +268,37 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_unless_that_is_asked_f
             pytest.warns(InsecureRequestWarning),  # urllib3's: whoever asks for it shall see it
         ):
             assert client.version() == "2.73.0"
+
+
+# The same of the asynchronous client
+
+
+def get(access: CvatAccess) -> Request:
+    async def ask() -> Request:
+        async with CvatRequests(access) as requests:
+            return await requests.get("a request")
+
+    return asyncio.run(ask())
+
+
+def test_the_organization_and_the_token_go_with_each_look() -> None:
+    access = CvatAccess("", token=SECRET, organization="acme")
+    with _other_server() as (url, asked), pytest.raises(CvatError, match="the answer is not of CVAT's form"):
+        get(replace(access, url=url))
+    assert {name.lower(): value for name, value in asked[0].items()}.items() >= {
+        "x-organization": "acme",
+        "authorization": f"Bearer {SECRET}",
+        "accept": "application/vnd.cvat+json",
+    }.items()
+
+
+def test_a_look_refuses_a_certificate_that_nobody_vouches_for_unless_that_is_asked_for(
+    self_signed: ssl.SSLContext,
+) -> None:
+    with _other_server(self_signed) as (url, asked):
+        with pytest.raises(UnreachableError, match="certificate verify failed"):
+            get(CvatAccess(url, token=SECRET))
+        assert asked == []
+        with pytest.raises(CvatError, match="the answer is not of CVAT's form"):
+            get(CvatAccess(url, token=SECRET, verify_tls=False))
+        assert len(asked) == 1
