@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | sha256sum | cut -c1-16)
 
@@ -29,10 +29,22 @@ lock: $(STAMP)  ## compile requirements.in into requirements.txt again
 	  --custom-compile-command 'make lock' requirements.in -o requirements.txt
 
 demo: $(STAMP)  ## three days of a small project, end to end
-	$(BIN)/python -m include.local demo
+	@$(BIN)/python -m include.local demo
+
+up: $(STAMP)  ## the stack with Airflow's and MLflow's UIs, until Ctrl-C
+	@$(BIN)/python -m include.local up
+
+day: $(STAMP)  ## the next day's photographs into the running stack, and an ingest run
+	@$(BIN)/python -m include.local day
+
+review: $(STAMP)  ## the reviewer works on what waits in the running stack
+	@$(BIN)/python -m include.local review
+
+screenshots: $(STAMP)  ## pictures of the running stack's graphs (needs chromium)
+	@$(BIN)/python -m include.local screenshots
 
 bucket: $(STAMP)  ## serve the bucket that the demo left, for dvc
-	$(BIN)/python -m include.local bucket
+	@$(BIN)/python -m include.local bucket
 
 production-trial: $(STAMP)  ## the compose file's services without Docker, as root on Debian
 	$(BIN)/python -m deploy.bare
@@ -52,7 +64,10 @@ format: $(STAMP)  ## mend lint and format
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
 
+test-live: $(STAMP)  ## Airflow's own scheduler and triggerer, through the REST API: minutes
+	$(BIN)/python -m pytest -q -m live tests/live
+
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean

@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,11 @@ os.environ.update(airflow_settings(FOLDER))
 
 
 @pytest.fixture(scope="session")
-def stack_folder() -> Iterator[Path]:
+def stack_folder() -> Path:
     """The folder that Airflow's settings point to: the embedded stack of the tests runs there."""
-    yield FOLDER
+    return FOLDER
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind: every process of a test run has a folder of its own."""
     shutil.rmtree(FOLDER, ignore_errors=True)

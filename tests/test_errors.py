@@ -16,9 +16,10 @@ from pydantic import TypeAdapter
 from include.clients.ledger import migrate, open_engine
 from include.datasets.contents import ReleaseSettings, contents_of
 from include.projects.files import read_project
+from include.steps.discover import discover_images
 from include.steps.release import Pin, log_release, publish_release
 from labelcycle.hooks.project import ProjectClients
-from labelcycle.stages.ingest import create_tasks, discover, prediction_shards
+from labelcycle.stages.ingest import create_tasks, prediction_shards
 from tests.include.emulator.servers import Server
 from tests.include.emulator.servers import running as running_cvat
 from tests.plugins.labelcycle.systems import S3, answering, free_port, refusing_postgres, serve_s3
@@ -119,6 +120,12 @@ def cvat_connection(cvat: Server, **changes: object) -> dict[str, object]:
     return fields | {"login": "admin", "password": "only-for-tests"} | changes
 
 
+def discover(project_file: str) -> None:
+    """The first task's work: the clients by the connections, and the step."""
+    with ProjectClients(project_file) as clients:
+        discover_images(clients.project, clients.bucket, clients.ledger, datetime.now(UTC))
+
+
 def sentence(work: Callable[[], object], *, retried: bool) -> str:
     """What a task fails with: one line, with no traceback of a library behind it."""
     with pytest.raises(AirflowException) as caught:
@@ -136,7 +143,7 @@ def sentence(work: Callable[[], object], *, retried: bool) -> str:
 
 def test_a_wrong_file_is_told_with_its_line(world: World) -> None:
     world.write(PROJECT.replace("s3://images/incoming/", "s3://images/incoming"))
-    message = sentence(lambda: discover.function(world.file), retried=False)
+    message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith(f"{world.file}: line 2: images.uri: must look like s3://bucket/prefix/")
 
 
@@ -177,7 +184,7 @@ def test_each_of_the_others_is_looked_for_too(world: World, conn_id: str, monkey
 def test_s3_that_does_not_answer(world: World, s3: S3) -> None:
     extra = {"endpoint_url": f"http://127.0.0.1:{free_port()}", "config_kwargs": {"retries": {"max_attempts": 1}}}
     world.set("aws_default", s3.connection() | {"extra": extra})
-    message = sentence(lambda: discover.function(world.file), retried=True)
+    message = sentence(lambda: discover(world.file), retried=True)
     assert message.startswith("connection 'aws_default': s3://images/incoming/: S3 does not answer. Check the conn")
 
 
@@ -187,7 +194,7 @@ def test_s3_that_does_not_answer(world: World, s3: S3) -> None:
 )
 def test_a_bucket_that_may_not_be_listed(world: World, s3: S3, user: str, code: str) -> None:
     world.set("aws_default", s3.connection(user))
-    message = sentence(lambda: discover.function(world.file), retried=False)
+    message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith("connection 'aws_default': s3://images/incoming/: S3 denies access. Check the connection")
     assert code in message
     assert s3.keys["all"][1] not in message
@@ -195,7 +202,7 @@ def test_a_bucket_that_may_not_be_listed(world: World, s3: S3, user: str, code: 
 
 def test_a_bucket_that_is_not_there(world: World) -> None:
     world.write(PROJECT.replace("s3://images/", "s3://typo/"))
-    message = sentence(lambda: discover.function(world.file), retried=False)
+    message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith("connection 'aws_default': s3://typo/incoming/: there is no such bucket. Correct")
 
 
@@ -207,14 +214,14 @@ def test_a_bucket_of_another_region(world: World, s3: S3) -> None:
     )
     with answering(400, body, "application/xml") as amazon:
         world.set("aws_default", s3.connection() | {"extra": {"endpoint_url": amazon.url}})
-        message = sentence(lambda: discover.function(world.file), retried=False)
+        message = sentence(lambda: discover(world.file), retried=False)
     assert "the bucket is in another region. Correct region_name in the connection's extra" in message
     assert "expecting 'eu-west-1'" in message
 
 
 def test_an_endpoint_that_is_not_s3(world: World, s3: S3, cvat: Server) -> None:
     world.set("aws_default", s3.connection() | {"extra": {"endpoint_url": str(cvat.admin.base_url)}})
-    message = sentence(lambda: discover.function(world.file), retried=False)
+    message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith("connection 'aws_default'")
     assert "what answers is not S3. Correct endpoint_url" in message
 
@@ -254,7 +261,7 @@ def test_a_token_that_may_only_read(world: World, cvat: Server) -> None:
 def test_a_ledger_that_does_not_answer(world: World) -> None:
     postgres: dict[str, object] = {"conn_type": "labelcycle_ledger", "host": "127.0.0.1", "port": free_port()}
     world.set("labelcycle_ledger", postgres | {"login": "me", "password": "secret-word", "schema": "labelcycle"})
-    message = sentence(lambda: discover.function(world.file), retried=True)
+    message = sentence(lambda: discover(world.file), retried=True)
     assert message.startswith("connection 'labelcycle_ledger': the ledger's database postgresql")
     assert "Connection refused" in message
     assert "See that the database runs" in message
@@ -268,7 +275,7 @@ def test_a_password_or_database_that_postgres_does_not_know(world: World, words:
     with refusing_postgres(words) as port:
         postgres: dict[str, object] = {"conn_type": "postgres", "host": "127.0.0.1", "port": port}
         world.set("labelcycle_ledger", postgres | {"login": "me", "password": "secret-word", "schema": "labelcycle"})
-        message = sentence(lambda: discover.function(world.file), retried=False)
+        message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith("connection 'labelcycle_ledger': ")
     assert words in message
     assert message.endswith("Correct its login, password and database, or make them")
@@ -277,7 +284,7 @@ def test_a_password_or_database_that_postgres_does_not_know(world: World, words:
 
 def test_a_ledger_without_tables(world: World) -> None:
     (world.folder / "ledger.db").unlink()
-    message = sentence(lambda: discover.function(world.file), retried=False)
+    message = sentence(lambda: discover(world.file), retried=False)
     assert message.startswith("connection 'labelcycle_ledger': ")
     assert message.endswith("run python -m include.clients.ledger upgrade")
 

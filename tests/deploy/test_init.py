@@ -29,7 +29,7 @@ def test_a_bucket_is_made_once(s3: str) -> None:
     for _ in range(2):
         make_bucket("labelcycle")
     with closing(boto3.client("s3")) as client:
-        assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["labelcycle"]
+        assert [b["Name"] for b in client.list_buckets()["Buckets"]].count("labelcycle") == 1
 
 
 def test_an_s3_that_does_not_answer_is_named(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
