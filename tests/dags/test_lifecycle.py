@@ -74,7 +74,7 @@ def test_the_dag_of_a_bad_project_fails_with_what_is_wrong(tmp_path: Path, monke
 def test_the_forms_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     dags = load(monkeypatch, GOOD.parent)
     assert {dag_id: list(dag.params) for dag_id, dag in dags.items()} == {
-        "ingest_street_signs": ["prefix", "images", "review_by", "dry_run"],
+        "ingest_street_signs": ["prefix", "images", "review_by", "again", "dry_run"],
         "evaluate_street_signs": [],
         "release_street_signs": ["dry_run"],
     }
@@ -98,3 +98,10 @@ def test_dag_files_are_thin() -> None:
     files = list((ROOT / "dags").rglob("*.py"))
     assert files
     assert {file.name: n for file in files if (n := len(file.read_text().splitlines())) > 60} == {}
+
+
+def test_a_file_whose_name_is_no_identifier_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / GOOD.name).write_text(GOOD.read_text())
+    (tmp_path / "my birds.yaml").write_text("name: birds\n")
+    dags = load(monkeypatch, tmp_path)
+    assert sorted(set(dags) - set(TASKS)) == ["evaluate_my_birds", "ingest_my_birds", "release_my_birds"]

@@ -107,6 +107,15 @@ class BatchTable:
         """Set a batch aside; the others go on."""
         self.advance(batch_id, Stage.FAILED, reason=reason)
 
+    def take_back(self, project: str) -> list[str]:
+        """Put the batches that were set aside back to planned, and say which."""
+        aside = (batches.c.project == project, batches.c.stage == Stage.FAILED)
+        anew = {"stage": Stage.PLANNED, "reason": None, "attempts": 0, "request_id": None, "deadline": None}
+        with self._engine.begin() as connection:
+            ids = list(connection.scalars(select(batches.c.id).where(*aside).order_by(batches.c.id)))
+            connection.execute(update(batches).where(*aside).values(anew))
+        return ids
+
     def set_review_by(self, batch_ids: Sequence[str], moment: datetime) -> list[str]:
         """Record until when people are asked to finish batches, and say of which: one that has a time keeps it."""
         open_ = (batches.c.id.in_(batch_ids), batches.c.review_by.is_(None))

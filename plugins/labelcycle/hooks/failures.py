@@ -197,11 +197,12 @@ def _project() -> tuple[Failure, ...]:
     from include.annotators.labels import UnknownLabels
     from include.annotators.registry import UnknownAnnotator
     from include.lifecycle.labels import TypeChangedError
+    from include.steps.aside import SetAsideError
     from include.steps.batches import BatchError
     from include.steps.discover import TooManyFailuresError
     from include.steps.release import GateError
     from include.steps.route import UnknownAssignee
 
     wrong = (UnknownAnnotator, UnknownLabels, UnknownAssignee, TypeChangedError)
-    decide = (GateError, TooManyFailuresError, BatchError)
+    decide = (GateError, TooManyFailuresError, BatchError, SetAsideError)
     return tuple(Failure(kind, Whose.FILE, False) for kind in (*wrong, *decide))

@@ -1,5 +1,6 @@
 """A project whose file is wrong: its DAGs stay, with their history, and say what is wrong instead of vanishing."""
 
+import re
 from collections.abc import Iterator
 
 from airflow.sdk import DAG, task
@@ -7,6 +8,7 @@ from airflow.sdk import DAG, task
 from include.projects.files import ProjectError
 from labelcycle.stages.lifecycle import START
 
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_.-]")
 _PAGE = """
 ### {path} is wrong
 {problems}
@@ -20,7 +22,7 @@ def broken(error: ProjectError) -> Iterator[DAG]:
     page = _PAGE.format(path=error.path, problems="\n".join(f"- {problem}" for problem in error.problems))
     for verb in ("ingest", "evaluate", "release"):
         with DAG(
-            dag_id=f"{verb}_{error.path.stem}",
+            dag_id=f"{verb}_{_NOT_IN_IDS.sub('_', error.path.stem)}",
             description=str(error),
             doc_md=page,
             schedule=None,

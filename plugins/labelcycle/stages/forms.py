@@ -51,6 +51,12 @@ def ingest_form(uri: str) -> dict[str, Param]:
             ),
             pattern=rf"^(\d{{4}}-\d{{2}}-\d{{2}}|{_PERIOD})$",
         ),
+        "again": Param(
+            False,
+            type="boolean",
+            title="Try again what was set aside",
+            description="Batches that were set aside go back to their beginning; what is there already is found again.",
+        ),
         "dry_run": _dry_run("Count what is new, changed, missing, a copy or unreadable, and what would be planned."),
     }
 
@@ -76,16 +82,18 @@ class IngestOptions:
     prefix: str = ""
     images: int | None = None
     review_by: datetime | None = None
+    again: bool = False
     dry_run: bool = False
 
     @staticmethod
     def read(params: Mapping[str, Any], started: datetime) -> "IngestOptions":
         """From a run's params. Raises WrongOptions for unknown names and for a deadline that is none or has passed."""
-        _refuse_unknown(params, {"prefix", "images", "review_by", "dry_run"})
+        _refuse_unknown(params, {"prefix", "images", "review_by", "again", "dry_run"})
         return IngestOptions(
             prefix=params["prefix"] or "",
             images=params["images"],
             review_by=_deadline(params["review_by"], started) if params["review_by"] else None,
+            again=params["again"],
             dry_run=params["dry_run"],
         )
 

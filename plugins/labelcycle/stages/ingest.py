@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from airflow.sdk import chain, get_current_context, task, task_group
 
-from include.lifecycle.batches import Stage
 from labelcycle.hooks.project import ProjectClients
 from labelcycle.sensors.requests import WaitForDataSensor
 from labelcycle.stages.forms import IngestOptions, end_dry_run
@@ -27,6 +26,7 @@ def ingest(project_file: str) -> None:
 @task.short_circuit
 def discover(project_file: str) -> dict[str, int] | None:
     """Compare the bucket with the ledger; set aside what is no image. A dry run only counts, and ends here."""
+    from include.steps.aside import take_back
     from include.steps.discover import Scope, discover_images
     from include.steps.preview import preview_ingest
 
@@ -37,6 +37,8 @@ def discover(project_file: str) -> dict[str, int] | None:
         if wanted.dry_run:
             end_dry_run(preview_ingest(project, clients.annotator.id, bucket, ledger, now, scope))
             return None
+        if wanted.again:
+            take_back(project, ledger)
         return asdict(discover_images(project, bucket, ledger, now, scope))
 
 
@@ -104,7 +106,7 @@ def create_tasks(project_file: str, batch_ids: list[str]) -> int:
 
 @task
 def attach_data(project_file: str, batch_ids: list[str]) -> int:
-    """Ask CVAT to link the images of each created batch."""
+    """Ask CVAT to link the images of each created batch, or send it their bytes."""
     from include.steps.attach import attach_data as attach
 
     with ProjectClients(project_file) as clients:
@@ -148,6 +150,7 @@ def route_jobs(project_file: str, batch_ids: list[str]) -> int:
 def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
     """Count images by state and batches by stage, name batches that are late. Fails where a batch was set aside and
     nobody has looked at it."""
+    from include.steps.aside import require_none_aside
     from include.steps.deadline import late_batches
 
     with ProjectClients(project_file) as clients:
@@ -155,9 +158,7 @@ def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
         images = {
             f"{state}: {reason}" if reason else state: n for (state, reason), n in ledger.images.counts(name).items()
         }
-        if failed := ledger.batches.at(name, Stage.FAILED):
-            reasons = "; ".join(f"{batch.id}: {batch.reason}" for batch in failed)
-            raise RuntimeError(f"{len(failed)} batches of {name} are set aside and wait for a decision: {reasons}")
+        require_none_aside(clients.project, ledger)
         late = late_batches(clients.project, ledger, datetime.now(UTC))
         return {"images": images, "batches": dict(ledger.batches.counts(name)), "late": late}
 

@@ -1,0 +1,32 @@
+"""Batches that were set aside: what waits for a decision, and the way back."""
+
+from include.clients.ledger import Ledger
+from include.lifecycle.batches import Stage
+from include.projects.model import Project
+from include.steps.batches import log
+
+
+class SetAsideError(Exception):
+    """Batches are set aside, and nobody has decided about them yet."""
+
+
+def require_none_aside(project: Project, ledger: Ledger) -> None:
+    """Raise SetAsideError, with each reason, while batches are set aside. All others have gone on."""
+    if aside := ledger.batches.at(project.name, Stage.FAILED):
+        reasons = "; ".join(f"{batch.id}: {batch.reason}" for batch in aside)
+        raise SetAsideError(
+            f"{len(aside)} batches of {project.name} are set aside, the others went on. Mend the reason, then run "
+            f"ingest with 'Try again what was set aside': {reasons}"
+        )
+
+
+def take_back(project: Project, ledger: Ledger) -> int:
+    """Put the batches that were set aside back at their beginning, and say how many.
+
+    Every step finds what is there already, so nothing is made twice: a task with data keeps it, what was drawn stays.
+    """
+    ids = ledger.batches.take_back(project.name)
+    for batch_id in ids:
+        log.info("project %s batch %s: taken back from where it was set aside", project.name, batch_id)
+        ledger.audit.add(project.name, "take back", batch_id, "to be tried again")
+    return len(ids)
