@@ -74,6 +74,31 @@ def test_only_the_oldest_is_looked_at_while_the_queue_stands_still(server: Emula
     assert len([look for look in looks[:4] if look == looks[0]]) == 4
 
 
+class Leaping(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    leapt = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.leapt
+
+
+def test_every_two_minutes_all_are_looked_at_because_cvat_forgets(server: Emulated, requests: list[str]) -> None:
+    access, deadline, seen = server.token(), datetime.now(UTC) + LATER, list[int]()
+
+    def pause(_: float) -> float:
+        seen.append(len({call for call in calls.made if "/api/requests/" in call}))
+        loop.leapt += 121 if len(seen) == 2 else 0
+        server.hold(len(seen) < 4)
+        return 0.01
+
+    loop = Leaping()
+    with calls_to(server) as calls, asyncio.Runner(loop_factory=lambda: loop) as runner:
+        ended = runner.run(wait_for_requests(access, dict.fromkeys(requests, deadline), pause))
+    assert seen[:4] == [1, 1, 5, 5]
+    assert len(ended) == 5
+
+
 def test_nothing_to_wait_for_asks_nothing(server: Emulated) -> None:
     with calls_to(server) as calls:
         assert wait(server.access, []) == {}

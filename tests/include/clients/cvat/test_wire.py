@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from socket import create_server
 
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -98,6 +99,19 @@ def test_a_throttled_login_is_no_wrong_password(server: Emulated) -> None:
     server.fault("POST", "/api/auth/login", status=503)
     with CvatClient(server.access) as client, pytest.raises(UnreachableError, match="503"):
         client.version()
+
+
+def test_closing_a_client_closes_its_connections(server: Emulated) -> None:
+    def connections() -> int:
+        peers = [connection.raddr for connection in psutil.Process().net_connections("tcp")]
+        return sum(peer.port == server.port for peer in peers if peer)
+
+    token = server.token()
+    before = connections()
+    with CvatClient(token) as client:
+        client.version()
+        assert connections() == before + 1
+    assert connections() == before
 
 
 def test_no_secret_is_in_a_text_or_a_log(server: Emulated, caplog: pytest.LogCaptureFixture) -> None:
