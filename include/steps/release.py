@@ -18,6 +18,7 @@ from include.clients.ledger.releases import ReleaseRecord
 from include.clients.ledger.reviews import RevisionRecord
 from include.clients.tables import revision_from
 from include.clients.versions import DatasetRepository
+from include.datasets.checks import check_release
 from include.datasets.contents import ReleaseContents, ReleasedImage, ReleaseSettings, contents_of
 from include.datasets.release import write_release
 from include.datasets.versions import format_tag, next_version, parse_tag
@@ -37,12 +38,14 @@ class GateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a release holds, fixed before it is built; with the names that labels had by then, by their former ones."""
+    """What a release holds, fixed before it is built: the revisions without the images whose objects had been replaced
+    or were gone by then, and the names that labels had, by their former ones."""
 
     revisions: tuple[RevisionRecord, ...]
     contents: ReleaseContents
     evaluation_id: str | None
     renamed: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 _PIN: TypeAdapter[Pin] = TypeAdapter(Pin)
@@ -99,7 +102,10 @@ def _next_version(project: Project, store: BulkStore, ledger: Ledger) -> tuple[s
     """The tag of what is accepted now, and what it would hold; none where nothing changed since the last."""
     records = tuple(ledger.reviews.current(project.name))
     names = current_names(project)
-    images = list(_released_images(project, records, names, store, ledger))
+    reviewed = list(_released_images(project, records, names, store, ledger))
+    current = ledger.images.get(project.name, [released.image.id for released in reviewed], current=True)
+    images = [released for released in reviewed if released.image.id in current]
+    left_out = tuple(sorted({released.image.id for released in reviewed} - current.keys()))
     if not images:
         return None
     contents = contents_of(images, _labels(project), _settings(project))
@@ -107,7 +113,7 @@ def _next_version(project: Project, store: BulkStore, ledger: Ledger) -> tuple[s
     if tag is None:
         return None
     evaluation = ledger.reviews.latest_evaluation(project.name)
-    return tag, Pin(records, contents, evaluation.id if evaluation else None, names)
+    return tag, Pin(records, contents, evaluation.id if evaluation else None, names, left_out)
 
 
 def publish_release(
@@ -132,10 +138,16 @@ def build_release(project: Project, tag: str, folder: Path, store: BulkStore, le
     """Write what was pinned into an empty folder. Raises GateError where it cannot be had as it was."""
     release = _pinned(tag, ledger)
     pin = _PIN.validate_json(store.read_text(release.pin))
-    images = list(_released_images(project, pin.revisions, pin.renamed, store, ledger))
+    reviewed, left_out = _released_images(project, pin.revisions, pin.renamed, store, ledger), set(pin.left_out)
+    images = [released for released in reviewed if released.image.id not in left_out]
     contents = write_release(folder, images, pin.contents.labels, pin.contents.settings)
+    problems = check_release(folder)
     if contents.digest != release.digest:
-        raise GateError(f"{tag} was pinned as {release.digest} and is {contents.digest} now: images were replaced")
+        problems.append(
+            f"its digest is {contents.digest}, and {release.digest} was pinned: the ledger's store has changed"
+        )
+    if problems:
+        raise GateError(f"{tag} cannot be released: " + "; ".join(problems[:5]))
 
 
 def _check_is_ours(release: ReleaseRecord, repository: DatasetRepository) -> None:
@@ -203,16 +215,15 @@ def _released_images(
     store: BulkStore,
     ledger: Ledger,
 ) -> Iterator[ReleasedImage]:
-    """The images of revisions with their annotations; those that were replaced or are gone are left out."""
+    """The images of revisions with their annotations, whatever has become of their objects since."""
     for record in records:
         revision = revision_today(revision_from(store.read(record.uri)), names)
-        current = ledger.images.current(project.name, revision.image_ids)
+        known = ledger.images.get(project.name, revision.image_ids)
         drawn: dict[str, list[Annotation]] = defaultdict(list)
         for annotation in revision.annotations:
             drawn[annotation.image_id].append(annotation)
         for image_id in revision.image_ids:
-            if image_id in current:
-                yield ReleasedImage(current[image_id], revision.accepted, revision.id, tuple(drawn[image_id]))
+            yield ReleasedImage(known[image_id], revision.accepted, revision.id, tuple(drawn[image_id]))
 
 
 def _next_tag(

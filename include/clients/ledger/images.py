@@ -195,13 +195,14 @@ class ImageTable:
         with self._engine.connect() as connection:
             return tuple(_image(row) for row in connection.execute(query))
 
-    def current(self, project: str, image_ids: Sequence[str]) -> dict[str, Image]:
-        """Those of the images that are still the newest content at their URI."""
+    def get(self, project: str, image_ids: Sequence[str], *, current: bool = False) -> dict[str, Image]:
+        """Images by id: all of them, or those that are still the newest content at their URI."""
         found: dict[str, Image] = {}
         with self._engine.connect() as connection:
             for chunk in _chunks(image_ids):
-                query = select(images).where(images.c.project == project, images.c.current, images.c.id.in_(chunk))
-                found |= {row.id: _image(row) for row in connection.execute(query)}
+                query = select(images).where(images.c.project == project, images.c.id.in_(chunk))
+                rows = connection.execute(query.where(images.c.current) if current else query)
+                found |= {row.id: _image(row) for row in rows}
         return found
 
     def counts(self, project: str) -> Mapping[tuple[str, str | None], int]:

@@ -182,4 +182,4 @@ def test_the_database_itself_refuses_what_must_not_be(ledger: Ledger, change: st
     with pytest.raises(IntegrityError), ledger.engine.begin() as connection:
         connection.execute(text(f"UPDATE images SET {change} WHERE id = :id"), {"id": a})
     assert ledger.images.counts(PROJECT) == {("waiting", None): 2, ("batched", None): 1}
-    assert b in ledger.images.current(PROJECT, [b])
+    assert b in ledger.images.get(PROJECT, [b], current=True)

@@ -57,14 +57,14 @@ def replace(ledger: Ledger, key: str, old: str, new: str, reason: Reason | None 
 def test_a_new_image_waits(ledger: Ledger) -> None:
     (a,) = add(ledger, "a")
     assert states(ledger) == {"waiting": 1}
-    assert ledger.images.current(PROJECT, [a]) == {a: Image(a, PREFIX + "a", "1", 10, HEADER)}
+    assert ledger.images.get(PROJECT, [a], current=True) == {a: Image(a, PREFIX + "a", "1", 10, HEADER)}
     assert list(ledger.images.known(PROJECT, PREFIX)) == [KnownImage(PREFIX + "a", "1", a)]
 
 
 def test_a_header_comes_back_whole(ledger: Ledger) -> None:
     header = Header("TIFF", 4, 3, 6, "I;16", "v" * 1024)
     ledger.images.add(PROJECT, [Discovered(StoredObject(PREFIX + "a", "1", 2**40), header)], [], NOW)
-    image = ledger.images.current(PROJECT, [id_of("a")])[id_of("a")]
+    image = ledger.images.get(PROJECT, [id_of("a")], current=True)[id_of("a")]
     assert (image.header, image.size) == (header, 2**40)
 
 
@@ -101,7 +101,7 @@ def test_a_changed_image_takes_the_place_of_the_old_one(ledger: Ledger) -> None:
     replace(ledger, "a", "1", "2")
     assert states(ledger) == {"waiting": 1, "quarantined:replaced": 1}
     assert known(ledger) == {"a": "2"}
-    assert list(ledger.images.current(PROJECT, [id_of("a"), id_of("a", "2")])) == [id_of("a", "2")]
+    assert list(ledger.images.get(PROJECT, [id_of("a"), id_of("a", "2")], current=True)) == [id_of("a", "2")]
 
 
 def test_a_content_that_comes_back_waits_again_from_now_on(ledger: Ledger) -> None:
@@ -119,7 +119,7 @@ def test_a_batched_image_stays_in_its_batch_whatever_becomes_of_its_object(ledge
     batch_id = plan(ledger, "1", [a])
     replace(ledger, "a", "1", "2")
     assert states(ledger) == {"waiting": 1, "batched:replaced": 1}
-    assert ledger.images.current(PROJECT, [a]) == {}
+    assert ledger.images.get(PROJECT, [a], current=True) == {}
     replace(ledger, "a", "2", "1")
     assert states(ledger) == {"batched": 1, "quarantined:replaced": 1}
     ledger.images.lose(PROJECT, [a])
@@ -246,7 +246,9 @@ def test_many_images_at_once(ledger: Ledger) -> None:
     ids = add(ledger, *keys)
     predict(ledger, ids)
     assert (
-        len(ledger.images.current(PROJECT, ids)) == len(ledger.images.prediction_uris(PROJECT, ANNOTATOR, ids)) == 1200
+        len(ledger.images.get(PROJECT, ids, current=True))
+        == len(ledger.images.prediction_uris(PROJECT, ANNOTATOR, ids))
+        == 1200
     )
     assert list(discover((StoredObject(PREFIX + k, "1", 10) for k in keys), ledger.images.known(PROJECT, PREFIX))) == []
     ledger.images.lose(PROJECT, ids)
