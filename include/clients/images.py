@@ -1,6 +1,7 @@
 """Images in S3: listed, their headers read by range, read whole, written."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from include.lifecycle.headers import NeedMoreBytes, NotAnImage, check_name, rea
 from include.lifecycle.images import Header, StoredObject, split_uri
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 # A header ends within the first KiB as a rule; a telephone's previews and profiles take some hundred; the metadata of
@@ -78,6 +80,16 @@ class ImageBucket:
         """The whole object, if its content is still the one of that etag (without quotes)."""
         return self._get(uri, etag)[0]
 
+    @contextmanager
+    def open(self, uri: str, etag: str) -> "Iterator[StreamingBody]":
+        """The object as a stream, if its content is still the one of that etag (without quotes); close by leaving."""
+        bucket, key = split_uri(uri)
+        with storage_errors(uri):
+            answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            with answer["Body"] as body:
+                _check_etag(uri, etag, answer["ETag"])
+                yield body
+
     def write(self, uri: str, data: bytes, content_type: str) -> StoredObject:
         """Puts an object, in place of what was there."""
         bucket, key = split_uri(uri)
@@ -99,7 +111,11 @@ class ImageBucket:
             answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"', **part)
             with answer["Body"] as body:
                 data = body.read()
-        if answer["ETag"].strip('"') != etag:  # some servers (rclone's) ignore If-Match
-            raise ObjectChanged(uri)
+        _check_etag(uri, etag, answer["ETag"])
         version_id = answer.get("VersionId")
         return data, None if version_id == "null" else version_id  # "null" is S3's word for a content without one
+
+
+def _check_etag(uri: str, expected: str, found: str) -> None:
+    if found.strip('"') != expected:  # some servers (rclone's) ignore If-Match
+        raise ObjectChanged(uri)

@@ -14,7 +14,8 @@ from include.emulator.answers import HTML
 class Fault(BaseModel):
     """A rule: the next `count` calls of this method and path answer with `status`, or lose their connection.
 
-    `when` says whether the work is left undone (`before`) or done all the same (`after`).
+    `skip` such calls are spared first. `when` says whether the work is left undone (`before`) or done all the same
+    (`after`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +23,7 @@ class Fault(BaseModel):
     method: str = "*"
     path: str = "/api/"
     count: int = Field(default=1, ge=1)
+    skip: int = Field(default=0, ge=0)
     when: Literal["before", "after"] = "before"
     status: int | None = Field(default=None, ge=400, le=599)
     drop: bool = False
@@ -63,9 +65,10 @@ class Faults:
         with self._lock:
             for position, rule in enumerate(self._rules):
                 if rule.matches(method, path):
-                    left = rule.model_copy(update={"count": rule.count - 1})
+                    used = "skip" if rule.skip else "count"
+                    left = rule.model_copy(update={used: getattr(rule, used) - 1})
                     self._rules[position : position + 1] = [left] if left.count else []
-                    return rule
+                    return None if rule.skip else rule
         return None
 
 

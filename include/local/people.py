@@ -118,10 +118,11 @@ def _complete(job: Job, truth: Mapping[str, Sequence[TrueObject]], seed: int) ->
 
 
 def _truth_of(frame_name: str, truth: Mapping[str, Sequence[TrueObject]]) -> Sequence[TrueObject]:
-    try:
-        return truth[posixpath.basename(frame_name)]
-    except KeyError:
-        raise KeyError(f"frame {frame_name} is no photograph of the demo: its truth is not known") from None
+    name = posixpath.basename(frame_name)
+    for photograph in (name, name.partition("_")[2]):  # a copied frame's name begins with its number
+        if photograph in truth:
+            return truth[photograph]
+    raise KeyError(f"frame {frame_name} is no photograph of the demo: its truth is not known")
 
 
 class _Sheet:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from include.projects.fields import (
     ConnectionId,
+    DataMode,
     Folder,
     Format,
     Name,
@@ -37,9 +38,13 @@ class Cvat(Section):
     """Where people label."""
 
     connection: ConnectionId = Field(default="cvat_default", description="Airflow connection to the CVAT server.")
+    data: DataMode = Field(
+        default="link",
+        description="link: CVAT reads the bucket itself; copy: it is sent the images' bytes, where it cannot.",
+    )
     storage_connection: ConnectionId | None = Field(
         default=None,
-        description="Airflow connection whose keys CVAT itself reads the bucket with; the images' by default.",
+        description="Airflow connection whose keys CVAT itself reads a linked bucket with; the images' by default.",
     )
     assignees: tuple[str, ...] = Field(
         default=(), description="CVAT user names that jobs are given to in turn; nobody by default."

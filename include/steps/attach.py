@@ -1,4 +1,4 @@
-"""Attach: CVAT links the batch's images in the bucket, in order; what it answers is settled when it is done."""
+"""Attach: CVAT links the batch's images in the bucket, in order, or gets copies; how its requests end is settled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
-from include.lifecycle.images import Image, split_uri
+from include.lifecycle.frames import frame_name
+from include.lifecycle.images import Image
 from include.projects.model import Project
-from include.steps.batches import each_batch, log, once, set_aside, words
+from include.steps.batches import creation_request, each_batch, log, once, set_aside, task_of, words
+from include.steps.copying import copy_images
 from include.steps.manifest import manifest, manifest_key, manifest_uri
 
 _ATTEMPTS = 2  # a bucket may fail CVAT once; a batch that fails it twice is looked at by a person
@@ -50,25 +52,24 @@ def attach_data(
     batch_ids: Sequence[str],
     cvat: CvatClient,
     bucket: ImageBucket,
-    access: BucketAccess,
+    access: BucketAccess | None,
     ledger: Ledger,
 ) -> int:
-    """Ask CVAT to link every created batch's images, and say for how many. No image passes through here."""
-    storage_id = cvat.find_or_create_storage(project.name, access)
+    """Ask CVAT to attach every created batch's images, and say for how many.
+
+    With `access` CVAT links them, and none passes through here. Without, their bytes are sent.
+    """
+    storage_id = cvat.find_or_create_storage(project.name, access) if access else None
 
     def work(batch: Batch) -> None:
-        images = ledger.images.of_batch(batch.id)
-        bucket.write(manifest_uri(project, batch.id), manifest(images), "application/jsonl")
-        request_id = once(
-            project,
-            batch,
-            look=lambda: _submitted(task_of(batch), cvat),
-            act=lambda: _submit(batch, images, storage_id, cvat),
-            ledger=ledger,
-        )
+        if storage_id is None:
+            request_id = copy_images(project, batch.id, cvat, bucket, ledger)
+        else:
+            request_id = _link(project, batch, storage_id, cvat, bucket, ledger)
         deadline = datetime.now(UTC) + project.cvat.request_timeout
         ledger.batches.advance(batch.id, Stage.SUBMITTED, request_id=request_id, deadline=deadline)
-        log.info("%s request %s: %d images asked for, until %s", words(batch), request_id, len(images), deadline)
+        (asked,) = ledger.batches.get([batch.id])
+        log.info("%s: its images are asked for, until %s", words(asked), deadline)
 
     return each_batch(batch_ids, Stage.CREATED, ledger, work)
 
@@ -119,8 +120,22 @@ def settle(outcomes: Mapping[str, Outcome], batch_ids: Sequence[str], cvat: Cvat
     return sum(batch.stage is Stage.ATTACHED for batch in ledger.batches.get(batch_ids))
 
 
+def _link(
+    project: Project, batch: Batch, storage_id: int, cvat: CvatClient, bucket: ImageBucket, ledger: Ledger
+) -> str:
+    images = ledger.images.of_batch(batch.id)
+    bucket.write(manifest_uri(project, batch.id), manifest(images), "application/jsonl")
+    return once(
+        project,
+        batch,
+        look=lambda: _submitted(task_of(batch), cvat),
+        act=lambda: _submit(batch, images, storage_id, cvat),
+        ledger=ledger,
+    )
+
+
 def _submit(batch: Batch, images: Sequence[Image], storage_id: int, cvat: CvatClient) -> str:
-    keys = [split_uri(image.uri)[1] for image in images]
+    keys = [frame_name(image, number, "link") for number, image in enumerate(images)]
     try:
         return cvat.attach_link(task_of(batch), storage_id, manifest_key(batch.id), keys)
     except InvalidError:
@@ -133,7 +148,7 @@ def _submitted(task_id: int, cvat: CvatClient) -> str | None:
     """The request that attaches data to a task, if there was one: its id is made from the task's."""
     if not cvat.task(task_id).has_data:
         return None
-    return f"action=create&target=task&target_id={task_id}"
+    return creation_request(task_id)
 
 
 def _has_frames(batch: Batch, cvat: CvatClient) -> bool:
@@ -153,10 +168,3 @@ def _undo(batch: Batch, reason: str, cvat: CvatClient, ledger: Ledger) -> None:
     cvat.delete_task(task_of(batch))
     ledger.batches.advance(batch.id, Stage.PLANNED, task_id=None, request_id=None, deadline=None, attempts=attempts)
     ledger.audit.add(batch.project, "delete task", batch.id, f"task {batch.task_id}: {reason}")
-
-
-def task_of(batch: Batch) -> int:
-    """The CVAT task of a batch that has come far enough to have one."""
-    if batch.task_id is None:
-        raise RuntimeError(f"batch {batch.id} is {batch.stage} without a task: the ledger was changed by hand")
-    return batch.task_id

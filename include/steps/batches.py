@@ -65,6 +65,18 @@ def words(batch: Batch, job: Job | None = None) -> str:
     return f"project {batch.project} batch {batch.id}{task}{request}" + (f" job {job.cvat_id}" if job else "")
 
 
+def task_of(batch: Batch) -> int:
+    """The CVAT task of a batch that has come far enough to have one."""
+    if batch.task_id is None:
+        raise RuntimeError(f"batch {batch.id} is {batch.stage} without a task: the ledger was changed by hand")
+    return batch.task_id
+
+
+def creation_request(task_id: int) -> str:
+    """CVAT's id of the request that attaches a task's data."""
+    return f"action=create&target=task&target_id={task_id}"
+
+
 def once(project: Project, batch: Batch, look: Callable[[], T | None], act: Callable[[], T], ledger: Ledger) -> T:
     """Have CVAT do for a batch what it must not do twice: look for it, write the intent into the ledger, ask.
 

@@ -7,9 +7,9 @@ from include.clients.cvat import CvatClient, Frame
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
-from include.lifecycle.images import Image, split_uri
-from include.steps.attach import task_of
-from include.steps.batches import BatchError, each_batch, log, words
+from include.lifecycle.frames import frame_name
+from include.lifecycle.images import Image
+from include.steps.batches import BatchError, each_batch, log, task_of, words
 
 
 def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
@@ -18,7 +18,7 @@ def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> 
     def work(batch: Batch) -> None:
         frames = cvat.frames(task_of(batch))
         for number, (image, frame) in enumerate(zip_longest(ledger.images.of_batch(batch.id), frames)):
-            if problem := _difference(image, frame):
+            if problem := _difference(number, image, frame):
                 raise BatchError(f"frame {number} of task {batch.task_id} {problem}: nothing was drawn on it")
         ledger.batches.bind(batch.id, _job_ids(batch, cvat, ledger))
         ledger.batches.advance(batch.id, Stage.CHECKED)
@@ -27,12 +27,12 @@ def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> 
     return each_batch(batch_ids, Stage.ATTACHED, ledger, work)
 
 
-def _difference(image: Image | None, frame: Frame | None) -> str | None:
+def _difference(number: int, image: Image | None, frame: Frame | None) -> str | None:
     if image is None or frame is None:
         return "is missing" if frame is None else f"is {frame.name}, one more than the batch has images"
-    key = split_uri(image.uri)[1]
-    if frame.name != key:
-        return f"is {frame.name}, not {key}"
+    linked, copied = frame_name(image, number, "link"), frame_name(image, number, "copy")
+    if frame.name not in (linked, copied):  # the project's file may have changed since its data was attached
+        return f"is {frame.name}, not {linked}"
     expected, found = (image.header.width, image.header.height), (frame.width, frame.height)
     if found != expected:
         return f"has {found[0]} x {found[1]} pixels, not {expected[0]} x {expected[1]}"

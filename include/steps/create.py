@@ -9,7 +9,7 @@ from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
-from include.steps.batches import each_batch, log, once, words
+from include.steps.batches import each_batch, log, once, task_of, words
 from include.steps.labels import apply_labels, label_form, labels_are_due
 
 _LEASE = timedelta(minutes=5)
@@ -37,18 +37,37 @@ def create_tasks(project: Project, batch_ids: Sequence[str], cvat: CvatClient, l
     project_id = find_or_create_project(project, cvat, ledger)
 
     def work(batch: Batch) -> None:
-        task = once(
-            project,
-            batch,
-            look=lambda: one_task(cvat.tasks_named(project_id, batch.id), batch, cvat),
-            act=lambda: cvat.create_task(project_id, batch.id, batch.job_size),
-            ledger=ledger,
-        )
-        ledger.batches.advance(batch.id, Stage.CREATED, task_id=task.id)
-        ledger.audit.add(project.name, "create task", batch.id, f"task {task.id}")
-        log.info("%s task %d: created", words(batch), task.id)
+        _create_task(project, project_id, batch, cvat, ledger)
 
     return each_batch(batch_ids, Stage.PLANNED, ledger, work)
+
+
+def renew_task(project: Project, batch: Batch, reason: str, cvat: CvatClient, ledger: Ledger) -> Batch:
+    """Give a batch an empty task instead of the one it has; the batch as it is then.
+
+    It is planned again before its task is deleted: a run after a kill creates its task, or finds the old one.
+    """
+    log.warning("%s: a new task instead: %s", words(batch), reason)
+    ledger.batches.advance(batch.id, Stage.PLANNED, task_id=None)
+    cvat.delete_task(task_of(batch))
+    ledger.audit.add(project.name, "delete task", batch.id, f"task {batch.task_id}: {reason}")
+    (planned,) = ledger.batches.get([batch.id])
+    _create_task(project, find_or_create_project(project, cvat, ledger), planned, cvat, ledger)
+    (created,) = ledger.batches.get([batch.id])
+    return created
+
+
+def _create_task(project: Project, project_id: int, batch: Batch, cvat: CvatClient, ledger: Ledger) -> None:
+    task = once(
+        project,
+        batch,
+        look=lambda: one_task(cvat.tasks_named(project_id, batch.id), batch, cvat),
+        act=lambda: cvat.create_task(project_id, batch.id, batch.job_size),
+        ledger=ledger,
+    )
+    ledger.batches.advance(batch.id, Stage.CREATED, task_id=task.id)
+    ledger.audit.add(project.name, "create task", batch.id, f"task {task.id}")
+    log.info("%s task %d: created", words(batch), task.id)
 
 
 def one_task(tasks: Sequence[CvatTask], batch: Batch, cvat: CvatClient) -> CvatTask | None:

@@ -8,8 +8,7 @@ from include.clients.ledger.batches import Applied, Batch, Job
 from include.lifecycle.batches import Stage
 from include.lifecycle.routing import Route
 from include.projects.model import Project
-from include.steps.attach import task_of
-from include.steps.batches import BatchError, each_batch, log, words
+from include.steps.batches import BatchError, each_batch, log, task_of, words
 
 
 class UnknownAssignee(ValueError):

@@ -34,6 +34,8 @@ def _images(clients: ProjectClients) -> str:
 
 
 def _manifests(clients: ProjectClients) -> str:
+    if clients.project.cvat.data == "copy":
+        return "none are needed: CVAT gets copies"
     return _writable(clients, f"s3://{split_uri(clients.project.images.uri)[0]}")
 
 

@@ -27,6 +27,7 @@ from include.clients.cvat.records import (
     ProjectLabels,
     Request,
 )
+from include.clients.cvat.uploads import UploadFile
 
 __all__ = [
     "Annotations",
@@ -52,4 +53,5 @@ __all__ = [
     "UnauthorizedError",
     "UnknownOutcomeError",
     "UnreachableError",
+    "UploadFile",
 ]

@@ -29,6 +29,7 @@ from include.clients.cvat.records import (
     Submitted,
     User,
 )
+from include.clients.cvat.uploads import UploadFile, upload_files
 from include.clients.cvat.wire import Wire
 
 
@@ -140,6 +141,24 @@ class CvatClient:
             "use_cache": True,
         }
         return self._wire.call("POST", f"/api/tasks/{task_id}/data", Submitted, body=body).rq_id
+
+    def upload_files(self, task_id: int, files: Sequence[UploadFile]) -> None:
+        """Send files for a task without data; `attach_uploads` makes frames of them.
+
+        Raises a CvatError: after it only a new task can take them. What their `open` and `read` raise comes through.
+        """
+        upload_files(self._wire, task_id, files)
+
+    def attach_uploads(self, task_id: int, names: Sequence[str]) -> str:
+        """Ask CVAT to attach the files that were uploaded, in this order; the request's id comes back."""
+        body = {
+            "image_quality": 80,
+            "sorting_method": "predefined",
+            "upload_file_order": list(names),
+            "use_cache": True,
+        }
+        headers = {"Upload-Finish": ""}
+        return self._wire.call("POST", f"/api/tasks/{task_id}/data/", Submitted, body=body, headers=headers).rq_id
 
     def request(self, request_id: str) -> Request:
         """A background request. Raises NotFoundError once it has expired: 500 s after it finished."""

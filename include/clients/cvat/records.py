@@ -121,7 +121,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A frame of a task, by the name that its image has in the bucket."""
+    """A frame of a task. CVAT names it by its key in the bucket, or as the file was named that was uploaded."""
 
     name: str
     width: int

@@ -5,7 +5,7 @@ models cost several times the server's own time.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -93,25 +93,45 @@ class Wire:
         answer: type[T] | None,
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
         """Call the server and decode its answer; `answer` None decodes nothing. Raises a CvatError."""
         self._log_in()
-        response = self._send(method, path, query, body)
+        response = self._send(method, path, query, body, headers or {})
         if response.status >= 400:
             raise error_of(method, self.url + path, response.status, response.headers, response.data)
         if answer is None:
             return None  # type: ignore[return-value]
         return decode(response.data, answer, f"{method} {path}")
 
-    def _send(self, method: str, path: str, query: Mapping[str, str] | None, body: Any) -> urllib3.HTTPResponse:
-        api = self._sdk.api_client
-        headers = {**api.get_common_headers(), "Accept": "application/vnd.cvat+json"}
+    def upload(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | Iterable[bytes] = b""
+    ) -> urllib3.HTTPHeaderDict:
+        """Send bytes as they are, and give the headers of the answer. Raises a CvatError.
+
+        A body that comes in pieces is sent as it comes, and needs its Content-Length among the headers. It is not sent
+        again, unless no connection came about: whoever gave it decides that.
+        """
+        self._log_in()
+        common, _ = self._headers(method, None)
+        url, timeout = self.url + path, urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
+        try:
+            response = self._connections.request(method, url, body=body, headers={**common, **headers}, timeout=timeout)
+        except urllib3.exceptions.HTTPError as error:
+            raise _lost(method, self.url, path, error) from error
+        if response.status >= 400:
+            raise error_of(method, url, response.status, response.headers, response.data)
+        return response.headers
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Any, more: Mapping[str, str]
+    ) -> urllib3.HTTPResponse:
+        headers, parameters = self._headers(method, query)
+        headers.update(more)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        parameters = list((query or {}).items())
-        api.update_params_for_auth(headers, parameters, method=method)
         try:
-            response: urllib3.HTTPResponse = api.rest_client.request(
+            response: urllib3.HTTPResponse = self._sdk.api_client.rest_client.request(
                 method,
                 self.url + path,
                 query_params=parameters,
@@ -123,6 +143,16 @@ class Wire:
         except urllib3.exceptions.HTTPError as error:
             raise _lost(method, self.url, path, error) from error
         return response
+
+    def _headers(
+        self, method: str, query: Mapping[str, str] | None
+    ) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
+        """The headers of every call, and its query, with the credentials."""
+        api = self._sdk.api_client
+        headers = {**api.get_common_headers(), "Accept": "application/vnd.cvat+json"}
+        parameters = list((query or {}).items())
+        api.update_params_for_auth(headers, parameters, method=method)
+        return headers, parameters
 
     def _log_in(self) -> None:
         if self._logged_in:

@@ -4,7 +4,9 @@ import base64
 import binascii
 import re
 import sqlite3
+import sys
 from collections import defaultdict
+from email.header import Header
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -127,7 +129,16 @@ def _begin_resumable(call: UserCall, task_id: int) -> Response:
         uploads.ensure_data(connection, task_id, call.state.now())
     file_id = uploads.ResumableUpload.begin(call.state, task_id, call.user.id, name, length)
     location = call.url(f"api/tasks/{task_id}/data/{file_id}")
-    return Response(status_code=201, headers={**_TUS, "location": location, "upload-filename": name})
+    return Response(status_code=201, headers={**_TUS, "location": location, "upload-filename": _in_header(name)})
+
+
+def _in_header(name: str) -> str:
+    """As Django writes headers: what is not Latin-1 is an encoded word (RFC 2047)."""
+    try:
+        name.encode("latin-1")
+    except UnicodeEncodeError:
+        return Header(name, "utf-8", maxlinelen=sys.maxsize).encode()
+    return name
 
 
 @router.head("/api/tasks/{task_id}/data/{file_id}")

@@ -95,10 +95,12 @@ class ProjectClients:
         return annotator
 
     @cached_property
-    def storage_for_cvat(self) -> "BucketAccess":
-        """How CVAT reads the images."""
+    def storage_for_cvat(self) -> "BucketAccess | None":
+        """How CVAT reads the images; None where it gets copies."""
         from labelcycle.hooks.storage import bucket_access
 
+        if self.project.cvat.data == "copy":
+            return None
         connection = self.project.cvat.storage_connection or self.project.images.connection
         return bucket_access(connection, split_uri(self.project.images.uri)[0])
 

@@ -110,7 +110,8 @@ class World:
         return create_tasks(self.project, self.ids(), self.cvat, self.ledger)
 
     def attach(self) -> int:
-        return attach_data(self.project, self.ids(), self.cvat, self.bucket, self.access, self.ledger)
+        access = self.access if self.project.cvat.data == "link" else None
+        return attach_data(self.project, self.ids(), self.cvat, self.bucket, access, self.ledger)
 
     def settle(self) -> int:
         """Wait for the requests, as the trigger does, and settle."""
