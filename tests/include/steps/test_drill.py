@@ -32,7 +32,7 @@ TROUBLES = [{"status": 500}, {"status": 502}, {"status": 504}, {"drop": True}]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("seed", range(int(os.environ.get("DRILL_SEEDS", "3"))))
+    metafunc.parametrize("seed", range(int(os.environ.get("DRILL_SEEDS", "2"))))
 
 
 @pytest.fixture(scope="module")
