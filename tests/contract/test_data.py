@@ -70,6 +70,14 @@ def test_resumable_upload(admin):
     assert original.content == content
 
 
+def test_resumable_upload_of_a_name_beyond_latin_1(admin):
+    task, name = new_task(admin), base64.b64encode("東京.jpg".encode()).decode()
+    about = {"Tus-Resumable": "1.0.0", "Upload-Length": "9", "Upload-Metadata": f"filename {name}"}
+    begun = admin.post(f"/api/tasks/{task}/data/", headers=about)
+    assert begun.status_code == 201
+    assert begun.headers["upload-filename"] == "=?utf-8?b?5p2x5LqsLmpwZw==?="  # Django's way: RFC 2047
+
+
 @pytest.mark.parametrize(
     ("method", "names"),
     [

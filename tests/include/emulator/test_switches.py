@@ -95,3 +95,9 @@ def test_finished_request_expires_and_a_failed_one_stays(emulator):
 @pytest.mark.parametrize("path", ["/api/server/about", "/api/nope", "/api/tasks/1", "/emulator/health"])
 def test_every_answer_says_who_gives_it(emulator, path):
     assert emulator.get(path).headers["x-labelcycle-emulator"] == "1"
+
+
+def test_calls_are_spared_before_a_fault(emulator):
+    emulator.post("/emulator/faults", json={"path": "/api/server/about", "status": 503, "skip": 1, "count": 2})
+    answers = [emulator.get("/api/server/about").status_code for _ in range(4)]
+    assert answers == [200, 503, 503, 200]
