@@ -106,7 +106,11 @@ def test_a_versioned_bucket_tells_the_version(images: ImageBucket, s3: "S3Client
 def test_an_object_that_changed_after_the_listing_is_noticed(images: ImageBucket, bucket: str) -> None:
     before = put(images, f"s3://{bucket}/a.jpg", jpeg(60))
     put(images, before.uri, jpeg(61))
-    for read in (lambda: images.read_header(before), lambda: images.read(before.uri, before.etag)):
+    for read in (
+        lambda: images.read_header(before),
+        lambda: images.read(before.uri, before.etag),
+        lambda: images.open(before.uri, before.etag).__enter__(),
+    ):
         with pytest.raises(ObjectChanged, match=f"s3://{bucket}/a.jpg: the object has changed since it was listed"):
             read()
 
@@ -115,6 +119,8 @@ def test_what_was_written_is_read(images: ImageBucket, bucket: str) -> None:
     for data in (jpeg(), b""):
         stored = images.write(f"s3://{bucket}/a.jpg", data, "image/jpeg")
         assert images.read(stored.uri, stored.etag) == data
+        with images.open(stored.uri, stored.etag) as stream:
+            assert stream.read(10) + stream.read() == data
 
 
 def test_the_content_type_is_kept(images: ImageBucket, s3: "S3Client", bucket: str) -> None:

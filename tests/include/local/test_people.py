@@ -22,6 +22,7 @@ SEED = 3  # a seed with which the person makes no slip on these three frames
 EXIT = TrueObject("word", "EXIT", (20, 20, 120, 60))
 FIFTY = TrueObject("number", "50", (200, 20, 260, 60))
 TRUTH = {"one.jpg": (EXIT, FIFTY), "two.jpg": (FIFTY,), "three.jpg": ()}
+FRAMES = ["one.jpg", "two.jpg", "000002_three.jpg"]  # the last as a copy is named
 DRAWN = [
     (0, "word", "EXIT", [20.0, 20.0, 121.0, 60.0], 0.99),  # right
     (0, "word", "SO", [201.0, 20.0, 260.0, 60.0], 0.61),  # a number, taken for a word
@@ -47,7 +48,7 @@ def admin(cvat: Cvat) -> Iterator[Client]:
 def job(admin: Client, cvat: Cvat, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A job of three frames, pre-annotated by a model and assigned to the annotator."""
     files = tmp_path_factory.mktemp("frames")
-    for number, name in enumerate(TRUTH):
+    for number, name in enumerate(FRAMES):
         Image.new("RGB", (480, 360), (number, 0, 0)).save(files / name)
     label = {
         "type": "rectangle",
@@ -57,7 +58,7 @@ def job(admin: Client, cvat: Cvat, tmp_path_factory: pytest.TempPathFactory) -> 
     task = admin.tasks.create_from_data(
         spec=models.TaskWriteRequest(name="signs", labels=labels),
         resource_type=ResourceType.LOCAL,
-        resources=[files / name for name in TRUTH],
+        resources=[files / name for name in FRAMES],
         data_params={"image_quality": 70, "sorting_method": "predefined"},
         status_check_period=0.1,
     )
