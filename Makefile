@@ -14,6 +14,7 @@ help:  ## list the commands
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | sha256sum | cut -c1-16)
 
 $(STAMP): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || (echo "there is no $(PYTHON) here: install python3 (3.11 to 3.13), or run make PYTHON=…" >&2; exit 1)
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else f"Labelcycle needs Python 3.11 to 3.13, and $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || (echo "Python cannot make virtual environments here: apt-get install python3-venv" >&2; exit 1)
 	$(PYTHON) -m venv --clear $(VENV)

@@ -16,4 +16,4 @@ for project in projects:
         globals()[dag.dag_id] = dag
 for error in errors:
     for dag in broken(error):
-        globals()[dag.dag_id] = dag
+        globals().setdefault(dag.dag_id, dag)  # a file with an odd name never takes the place of a project

@@ -49,7 +49,7 @@ Done in {seconds:.0f} s. Where to look next:
   the versions     git -C {folder / "datasets.git"} log --oneline --decorate main
   one of them      make bucket, and in another shell what it prints
   MLflow           .venv/bin/mlflow ui --backend-store-uri sqlite:///{folder / "mlflow.db"}
-  the ledger       sqlite3 {folder / "ledger.db"} 'select * from audit'
+  the ledger       {folder / "ledger.db"}, a SQLite file; what was done is its table audit
   Airflow's log    {folder / "logs" / "airflow.log"}"""
 
 

@@ -49,7 +49,7 @@ class AirflowApi:
     def token(self) -> str:
         """What the UI's cookie `_token` holds, too: a day's leave to do everything."""
         if not self._token:
-            answer = self._http.post("/auth/token", json=self._account)
+            answer = self._send("POST", "/auth/token", json=self._account)
             self._token = str(_content("POST", "/auth/token", answer)["access_token"])
         return self._token
 
@@ -77,7 +77,15 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return _content(method, path, self._http.request(method, path, headers=headers, **request))
+        return _content(method, path, self._send(method, path, headers=headers, **request))
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise AirflowRefused(
+                f"Airflow does not answer yet: wait until make up says that it is ready ({error})"
+            ) from None
 
 
 def _content(method: str, path: str, answer: httpx.Response) -> Any:

@@ -19,8 +19,9 @@ def next_day(folder: Path) -> None:
     """Put the next day's images into the running stack's bucket and ask for an ingest run. Raises NotRunning."""
     stack, airflow = running_stack(folder)
     number = last_day(folder) + 1
-    files = land(stack, number)
     with AirflowApi(airflow) as api:
+        api.get(f"/dags/{INGEST}")  # nothing lands before somebody can be asked to take it in
+        files = land(stack, number)
         run_id = api.trigger(INGEST)
     print(
         f"Day {number}: {files} files landed in s3://street-signs/incoming/, and an ingest run was asked for:\n"

@@ -17,6 +17,7 @@ def serve_versions(folder: Path) -> int:
         print("# The bucket is served until Ctrl-C. In another shell:")
         for name, value in bucket.environment.items():
             print(f"export {name}={value}")
-        print(f"dvc get {folder / 'datasets.git'} street_signs --rev street_signs-v1.0.0 --out v1.0.0", flush=True)
+        dvc = Path(sys.executable).parent / "dvc"
+        print(f"{dvc} get {folder / 'datasets.git'} street_signs --rev street_signs-v1.0.0 --out v1.0.0", flush=True)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
     return 0

@@ -20,6 +20,20 @@ def require_none_aside(project: Project, ledger: Ledger) -> None:
         )
 
 
+def left_open(project: Project, ledger: Ledger) -> dict[str, str]:
+    """What a run could not do and somebody should know of, with the reason: batches whose data is to be attached anew
+    by the next run, and jobs in which a write's outcome is unknown and people have been since."""
+    batches = ledger.batches.at(project.name, Stage.PLANNED)
+    again = {batch.id: f"to be attached anew: {batch.reason}" for batch in batches if batch.reason}
+    asked = {
+        f"{job.batch_id} job {job.cvat_id}": f"to be decided by a person: {job.note}"
+        for job in ledger.batches.in_attention(project.name)
+    }
+    for subject, reason in (again | asked).items():
+        log.warning("project %s batch %s: %s", project.name, subject, reason)
+    return again | asked
+
+
 def take_back(project: Project, ledger: Ledger) -> int:
     """Put the batches that were set aside back at their beginning, and say how many.
 

@@ -166,5 +166,6 @@ def _undo(batch: Batch, reason: str, cvat: CvatClient, ledger: Ledger) -> None:
         return
     log.warning("%s: CVAT could not attach the data, trying anew: %s", words(batch), reason)
     cvat.delete_task(task_of(batch))
-    ledger.batches.advance(batch.id, Stage.PLANNED, task_id=None, request_id=None, deadline=None, attempts=attempts)
+    facts = {"task_id": None, "request_id": None, "deadline": None}
+    ledger.batches.advance(batch.id, Stage.PLANNED, attempts=attempts, reason=reason, **facts)
     ledger.audit.add(batch.project, "delete task", batch.id, f"task {batch.task_id}: {reason}")

@@ -105,3 +105,19 @@ def test_a_file_whose_name_is_no_identifier_costs_only_itself(tmp_path: Path, mo
     (tmp_path / "my birds.yaml").write_text("name: birds\n")
     dags = load(monkeypatch, tmp_path)
     assert sorted(set(dags) - set(TASKS)) == ["evaluate_my_birds", "ingest_my_birds", "release_my_birds"]
+
+
+def test_a_file_of_another_suffix_does_not_take_a_projects_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / GOOD.name).write_text(GOOD.read_text())
+    (tmp_path / "street_signs.yml").write_text("name: street_signs\n")
+    dags = load(monkeypatch, tmp_path)
+    assert {dag_id: sorted(dags[dag_id].task_ids) for dag_id in TASKS} == TASKS
+    assert dags["ingest_street_signs.yml"].tags == {"labelcycle", "broken"}
+
+
+def test_a_broken_project_runs_and_so_raises_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.yaml").write_text("name: broken\n")
+    dag = load(monkeypatch, tmp_path)["ingest_broken"]
+    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("@daily", False, 1)

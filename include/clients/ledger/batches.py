@@ -107,6 +107,13 @@ class BatchTable:
         """Set a batch aside; the others go on."""
         self.advance(batch_id, Stage.FAILED, reason=reason)
 
+    def in_attention(self, project: str) -> list[Job]:
+        """The jobs that wait for a person's decision about their predictions."""
+        waiting = (batches.c.project == project, jobs.c.applied == Applied.ATTENTION)
+        query = select(jobs).join(batches).where(*waiting).order_by(jobs.c.batch_id, jobs.c.index)
+        with self._engine.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
     def take_back(self, project: str) -> list[str]:
         """Put the batches that were set aside back to planned, and say which."""
         aside = (batches.c.project == project, batches.c.stage == Stage.FAILED)

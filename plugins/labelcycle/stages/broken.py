@@ -22,16 +22,24 @@ def broken(error: ProjectError) -> Iterator[DAG]:
     page = _PAGE.format(path=error.path, problems="\n".join(f"- {problem}" for problem in error.problems))
     for verb in ("ingest", "evaluate", "release"):
         with DAG(
-            dag_id=f"{verb}_{_NOT_IN_IDS.sub('_', error.path.stem)}",
+            dag_id=f"{verb}_{_id_of(error)}",
             description=str(error),
             doc_md=page,
-            schedule=None,
+            schedule="@daily",  # a run that fails is an alarm; a DAG that never runs is none
             start_date=START,
+            catchup=False,
+            max_active_runs=1,
             tags=["labelcycle", "broken"],
             default_args={"owner": "labelcycle"},
         ) as dag:
             mend_the_project_file(str(error))
         yield dag
+
+
+def _id_of(error: ProjectError) -> str:
+    """What the file's DAGs are called: as its project would be, or by its whole name where that is no project's."""
+    path = error.path
+    return _NOT_IN_IDS.sub("_", path.stem if path.suffix == ".yaml" else path.name)[:200]
 
 
 @task(retries=0)

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _dry_run(what: str) -> Param:
     return Param(False, type="boolean", title="Dry run", description=description)
 
 
-class WrongOptions(ValueError):
-    """What was filled in cannot be meant."""
+class WrongOptions(AirflowFailException):
+    """What was filled in cannot be meant: another try would not mend it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,9 @@ def route_jobs(project_file: str, batch_ids: list[str]) -> int:
 
 @task(trigger_rule="none_failed")
 def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
-    """Count images by state and batches by stage, name batches that are late. Fails where a batch was set aside and
-    nobody has looked at it."""
-    from include.steps.aside import require_none_aside
+    """Count images by state and batches by stage; name batches that are late and what is left open. Fails where a batch
+    was set aside and nobody has looked at it."""
+    from include.steps.aside import left_open, require_none_aside
     from include.steps.deadline import late_batches
 
     with ProjectClients(project_file) as clients:
@@ -158,9 +158,10 @@ def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
         images = {
             f"{state}: {reason}" if reason else state: n for (state, reason), n in ledger.images.counts(name).items()
         }
+        still_open = left_open(clients.project, ledger)
         require_none_aside(clients.project, ledger)
         late = late_batches(clients.project, ledger, datetime.now(UTC))
-        return {"images": images, "batches": dict(ledger.batches.counts(name)), "late": late}
+        return {"images": images, "batches": dict(ledger.batches.counts(name)), "late": late, "open": still_open}
 
 
 def options() -> IngestOptions:

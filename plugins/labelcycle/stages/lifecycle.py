@@ -29,6 +29,7 @@ Every step takes all work that is due, whatever run left it: clear a failed task
 _EVALUATE = """
 ### Evaluate {name}
 Finished jobs are read once, as revisions, and `{annotator}`'s predictions are compared with what people made of them.
+There is nothing to fill in: a run looks at all that is new.
 Jobs that no person completed count in no figure. The figures are runs of the MLflow experiment `labelcycle/{name}`.
 """
 

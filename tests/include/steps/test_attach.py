@@ -236,6 +236,7 @@ def test_every_line_of_the_log_says_project_batch_task_and_request(
     world.land(2)
     world.carry(Stage.CREATED)
     batch = world.batch()
+    caplog.clear()
     with caplog.at_level("INFO", "include.steps.batches"):
         world.attach()
         world.settle()
