@@ -68,7 +68,10 @@ test: $(STAMP)  ## all tests
 test-live: $(STAMP)  ## Airflow's own scheduler and triggerer, through the REST API: minutes
 	$(BIN)/python -m pytest -q -m live tests/live
 
+drill: $(STAMP)  ## a hundred stories of lost answers and kills, on the emulator: minutes
+	DRILL_SEEDS=100 $(BIN)/python -m pytest -q -rP tests/include/steps/test_drill.py
+
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help drill up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean

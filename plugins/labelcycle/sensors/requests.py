@@ -52,9 +52,13 @@ class WaitForDataSensor(BaseOperator):
         from labelcycle.triggers.requests import RequestsTrigger
 
         for wait in waiting:
-            self.log.info("batch %s waits for request %s until %s", wait.batch_id, wait.request_id, wait.deadline)
+            self.log.info("%s: waiting until %s", wait.name, wait.deadline)
         self.defer(
-            trigger=RequestsTrigger(cvat_conn_id, {wait.request_id: wait.deadline.isoformat() for wait in waiting}),
+            trigger=RequestsTrigger(
+                cvat_conn_id,
+                deadlines={wait.request_id: wait.deadline.isoformat() for wait in waiting},
+                names={wait.request_id: wait.name for wait in waiting},
+            ),
             method_name="resume",
             timeout=max(wait.deadline for wait in waiting) - datetime.now(UTC) + _GRACE,
         )

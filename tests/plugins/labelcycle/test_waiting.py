@@ -166,13 +166,17 @@ def test_the_trigger_fires_when_cvat_is_done_and_the_sensor_records_it(waiting: 
 
 def test_a_trigger_that_is_made_again_keeps_its_deadline(waiting: Waiting) -> None:
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-    trigger = made_again(made_again(RequestsTrigger("cvat_default", {waiting.request_id: past})))
+    trigger = made_again(made_again(RequestsTrigger("cvat_default", {waiting.request_id: past}, {})))
     event = asyncio.run(asyncio.wait_for(first_event(trigger), 20))
     assert event.payload[waiting.request_id]["answer"] == "overdue"
     assert "CVAT says queued" in event.payload[waiting.request_id]["message"]
 
 
 def test_every_argument_of_the_trigger_is_in_the_database() -> None:
-    arguments: dict[str, Any] = {"cvat_conn_id": "other", "deadlines": {"r": "2026-12-01T00:00:00+00:00"}}
+    arguments: dict[str, Any] = {
+        "cvat_conn_id": "other",
+        "deadlines": {"r": "2026-12-01T00:00:00+00:00"},
+        "names": {"r": "batch b"},
+    }
     assert made_again(RequestsTrigger(**arguments)).serialize()[1] == arguments
     assert set(inspect.signature(RequestsTrigger.__init__).parameters) - {"self"} == set(arguments)
