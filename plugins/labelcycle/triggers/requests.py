@@ -15,7 +15,8 @@ class RequestsTrigger(BaseTrigger):
     """Fires once, when every request has ended or its deadline has passed.
 
     Deadlines are absolute (ISO 8601 in UTC, by request id): a restart of the triggerer does not move them. Names, by
-    request id, say in the log what each is for. The event's payload is `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …}}`.
+    request id, say in the log what each is for. The event's payload is
+    `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …}}`.
     """
 
     def __init__(self, cvat_conn_id: str, deadlines: dict[str, str], names: dict[str, str]) -> None:
