@@ -51,7 +51,6 @@ class Reason(StrEnum):
 
     NOT_AN_IMAGE = "not an image"
     UNDECODABLE = "cannot be decoded"
-    UNREADABLE = "cannot be read"
     DUPLICATE = "duplicate"
     REPLACED = "replaced"
     MISSING = "no longer in the bucket"

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -48,9 +48,8 @@ def _until_stopped() -> Iterator[None]:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
-    except _Stopped:
-        pass
+        with suppress(_Stopped):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

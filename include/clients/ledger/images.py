@@ -288,9 +288,9 @@ def _forget_copies(connection: Connection, project: str, ids: Sequence[str]) -> 
 
 
 def _is_original(table: FromClause) -> ColumnElement[bool]:
-    """Whether a copy of it needs no look of its own. A file may be no image by its name, or unreadable today."""
+    """Whether a copy of it needs no look of its own. A file may be no image by its name alone."""
     reason = table.c.reason
-    return reason.is_(None) | reason.not_in([Reason.DUPLICATE, Reason.NOT_AN_IMAGE, Reason.UNREADABLE])
+    return reason.is_(None) | reason.not_in([Reason.DUPLICATE, Reason.NOT_AN_IMAGE])
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

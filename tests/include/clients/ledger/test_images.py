@@ -84,8 +84,8 @@ def test_a_shard_is_written_whole_or_not_at_all(ledger: Ledger) -> None:
 
 def test_the_same_shard_again_changes_nothing(ledger: Ledger) -> None:
     for _ in range(2):
-        ledger.images.add(PROJECT, [found("a"), found("b", reason=Reason.UNREADABLE)], [], NOW)
-    assert states(ledger) == {"waiting": 1, "quarantined:cannot be read": 1}
+        ledger.images.add(PROJECT, [found("a"), found("b", reason=Reason.NOT_AN_IMAGE)], [], NOW)
+    assert states(ledger) == {"waiting": 1, "quarantined:not an image": 1}
 
 
 def test_projects_do_not_see_each_other(ledger: Ledger) -> None:
@@ -136,17 +136,16 @@ def test_a_lost_image_waits_again_when_it_comes_back(ledger: Ledger) -> None:
     assert states(ledger) == {"waiting": 1}
 
 
-@pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.UNREADABLE])
-def test_what_was_no_image_is_none_when_it_comes_back(ledger: Ledger, reason: Reason) -> None:
-    ledger.images.add(PROJECT, [found("a", reason=reason)], [], NOW)
+def test_what_was_no_image_is_none_when_it_comes_back(ledger: Ledger) -> None:
+    ledger.images.add(PROJECT, [found("a", reason=Reason.NOT_AN_IMAGE)], [], NOW)
     replace(ledger, "a", "1", "2")
-    ledger.images.add(PROJECT, [found("a", reason=reason)], [id_of("a", "2")], NOW)
-    assert states(ledger) == {f"quarantined:{reason}": 1, "quarantined:replaced": 1}
+    ledger.images.add(PROJECT, [found("a", reason=Reason.NOT_AN_IMAGE)], [id_of("a", "2")], NOW)
+    assert states(ledger) == {f"quarantined:{Reason.NOT_AN_IMAGE}": 1, "quarantined:replaced": 1}
     assert ledger.images.unpredicted(PROJECT, ANNOTATOR, "", None) == []
 
 
 def test_what_could_not_be_read_and_comes_back_readable_is_an_image(ledger: Ledger) -> None:
-    ledger.images.add(PROJECT, [found("a", reason=Reason.UNREADABLE)], [], NOW)
+    ledger.images.add(PROJECT, [found("a", reason=Reason.NOT_AN_IMAGE)], [], NOW)
     ledger.images.lose(PROJECT, [id_of("a")])
     add(ledger, "a")
     assert [image.header for image in ledger.images.unpredicted(PROJECT, ANNOTATOR, "", None)] == [HEADER]
@@ -171,9 +170,8 @@ def test_originals(ledger: Ledger) -> None:
     assert ledger.images.originals(PROJECT, asked)["1", 10] == PREFIX + "b"
 
 
-@pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.UNREADABLE])
-def test_a_file_that_is_no_image_by_its_name_is_no_original(ledger: Ledger, reason: Reason) -> None:
-    ledger.images.add(PROJECT, [found("a.txt", reason=reason)], [], NOW)
+def test_a_file_that_is_no_image_by_its_name_is_no_original(ledger: Ledger) -> None:
+    ledger.images.add(PROJECT, [found("a.txt", reason=Reason.NOT_AN_IMAGE)], [], NOW)
     assert ledger.images.originals(PROJECT, [("1", 10)]) == {}
 
 
