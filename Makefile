@@ -53,7 +53,7 @@ production-trial: $(STAMP)  ## the compose file's services without Docker, as ro
 check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy include plugins/labelcycle deploy
+	$(BIN)/mypy include plugins/labelcycle deploy benchmarks
 
 check-projects: $(STAMP)  ## check project files: PROJECTS=folder; LIVE=1 also asks the live systems
 	PYTHONPATH=.:plugins $(BIN)/python -m labelcycle.check $(PROJECTS) $(if $(LIVE),--live)
@@ -71,7 +71,12 @@ test-live: $(STAMP)  ## Airflow's own scheduler and triggerer, through the REST 
 drill: $(STAMP)  ## a hundred stories of lost answers and kills, on the emulator: minutes
 	DRILL_SEEDS=100 $(BIN)/python -m pytest -q -rP tests/include/steps/test_drill.py
 
+BENCH ?= $(filter-out results page,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
+bench: $(STAMP)  ## benchmarks against other ways, as ratios, and docs/benchmarks.md: minutes (BENCH=name runs one)
+	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@$(BIN)/python -m benchmarks.page
+
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help drill up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help bench drill up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean

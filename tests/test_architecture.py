@@ -33,11 +33,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "labelcycle.provider": {"labelcycle.hooks"},
     "labelcycle.hooks": _FLOOR_3,
     "labelcycle.triggers": {*_FLOOR_3, "labelcycle.hooks"},
-    "labelcycle.sensors": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.triggers"},
-    "labelcycle.stages": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.triggers", "labelcycle.sensors"},
+    "labelcycle.links": {*_FLOOR_3, "labelcycle.hooks"},
+    "labelcycle.operators": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.triggers", "labelcycle.links"},
+    "labelcycle.sensors": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.triggers", "labelcycle.links"},
+    "labelcycle.stages": {
+        *_FLOOR_3,
+        *("labelcycle.hooks", "labelcycle.triggers", "labelcycle.links", "labelcycle.sensors", "labelcycle.operators"),
+    },
     "labelcycle.live": {*_FLOOR_3, "labelcycle.hooks"},
     "labelcycle.check": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.live"},
-    "dags": {"include.projects", "labelcycle.stages"},
+    "dags": {"include.projects", "labelcycle.stages", "labelcycle.operators"},
 }
 _OURS = ("include", "labelcycle", "tests")
 _AIRFLOW = ("dags", "labelcycle")  # who may import it
@@ -102,7 +107,7 @@ def broken_rule(found: Import) -> str | None:
             allowed = ", ".join(sorted(MAY_IMPORT[found.package])) or "nothing of ours"
             return f"{found.package} may import {allowed}; not {target}"
     elif found.package == "dags" and top not in sys.stdlib_module_names:
-        return f"dags import airflow, include.projects and labelcycle.stages; not {top}"
+        return f"dags import airflow, include.projects, labelcycle.stages and labelcycle.operators; not {top}"
     return None
 
 
