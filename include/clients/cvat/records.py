@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -112,12 +113,21 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A background request: queued, started, failed or finished."""
+    """A background request: queued, started, failed or finished. Dates are by the server's clock.
+
+    A finished export has the address of its file, a restored backup the id of what it became.
+    """
 
     id: str
     status: str
     message: str = ""
     operation: Operation | None = None
+    created_date: datetime | None = None
+    started_date: datetime | None = None
+    finished_date: datetime | None = None
+    expiry_date: datetime | None = None
+    result_id: int | None = None
+    result_url: str | None = None
 
 
 class Frame(msgspec.Struct, frozen=True):
