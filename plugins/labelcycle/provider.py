@@ -13,6 +13,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Labelcycle",
         "description": "The labeling lifecycle of image datasets.",
         "connection-types": [_CVAT, _LEDGER, _GIT, _MLFLOW],
+        "extra-links": ["labelcycle.links.cvat.OpenInCvat"],
     }
 
 

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 
 class CvatError(Exception):
@@ -26,7 +28,9 @@ class ForbiddenError(CvatError):
 
 
 class ThrottledError(CvatError):
-    """Too many calls (429)."""
+    """Too many calls (429). `retry_after`: in how many seconds the server wants to be asked again, if it says."""
+
+    retry_after: float | None = None
 
 
 class NotFoundError(CvatError):
@@ -63,7 +67,23 @@ def error_of(method: str, url: str, status: int, headers: Mapping[str, str], bod
         return UnknownOutcomeError(message)
     if status >= 500:
         return (BrokenError if status == 500 else UnreachableError)(message)
-    return _BY_STATUS.get(status, InvalidError)(message)
+    error = _BY_STATUS.get(status, InvalidError)(message)
+    if isinstance(error, ThrottledError):
+        error.retry_after = seconds_of(headers.get("retry-after"), datetime.now(UTC))
+    return error
+
+
+def seconds_of(retry_after: str | None, now: datetime) -> float | None:
+    """A Retry-After header (RFC 9110: seconds, or a date) in seconds from now; None for one that is neither."""
+    if retry_after is None:
+        return None
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", retry_after):
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def login_error(url: str, username: str | None, status: int, headers: Mapping[str, str], body: bytes) -> CvatError:

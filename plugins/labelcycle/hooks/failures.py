@@ -4,8 +4,10 @@ The one place where errors of the clients and steps become Airflow's. What is no
 Labelcycle's own, and keeps its traceback.
 """
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,6 +18,7 @@ from include.projects.files import ProjectError
 from include.projects.model import Project
 from labelcycle.hooks.fields import WrongConnection
 
+log = logging.getLogger(__name__)
 _LONGEST = 600  # characters of an error's own words; what is cut is in the middle, as advice stands at the end
 
 
@@ -40,6 +43,14 @@ class Failure:
     mends: bool  # whether another try can mend it
     advice: str = ""
     words: str = ""
+
+
+class TryAgain(AirflowException):
+    """What another try may mend. The cause is the client's error, by which a retry policy finds the time for it."""
+
+    def __init__(self, sentence: str, cause: BaseException) -> None:
+        super().__init__(sentence)
+        self.cause = cause
 
 
 _DISK = "No space left on device|Disk quota exceeded|File too large"
@@ -68,19 +79,7 @@ def told(error: BaseException, failure: Failure, name: str = "") -> str:
 
 
 def airflow_error(error: BaseException, project: Project, file: str) -> AirflowException | None:
-    """The error as a task raises it: AirflowFailException, which is not retried, where another try cannot mend it.
-
-    None for an error that is none of these.
-    """
-    failure = failure_of(error)
-    if failure is None:
-        return None
-    kind = AirflowException if failure.mends else AirflowFailException
-    return kind(told(error, failure, name_of(failure.whose, project, file)))
-
-
-def name_of(whose: Whose, project: Project, file: str) -> str:
-    """How a sentence calls what is to be mended."""
+    """The error as a project's task raises it; None for one that is none of these."""
     connections = {
         Whose.CVAT: project.cvat.connection,
         Whose.S3: project.images.connection,
@@ -88,9 +87,33 @@ def name_of(whose: Whose, project: Project, file: str) -> str:
         Whose.GIT: project.release.connection,
         Whose.MLFLOW: project.mlflow.connection,
     }
-    if connection := connections.get(whose):
-        return f"connection {connection!r}"
-    return file if whose is Whose.FILE else "this worker"
+    return _raised(error, {whose: f"connection {conn_id!r}" for whose, conn_id in connections.items()}, file)
+
+
+@contextmanager
+def in_words(cvat_conn_id: str, aws_conn_id: str = "") -> Iterator[None]:
+    """What an operator's work raises leaves as Airflow's exception, in one sentence that names the connection.
+
+    Where it came from is in the log at level DEBUG.
+    """
+    names = {Whose.CVAT: f"connection {cvat_conn_id!r}", Whose.S3: f"connection {aws_conn_id!r}"}
+    try:
+        yield
+    except Exception as error:
+        known = _raised(error, names, "")
+        if known is None:
+            raise
+        log.debug("the error's origin", exc_info=error)
+        raise known from None
+
+
+def _raised(error: BaseException, names: Mapping[Whose, str], file: str) -> AirflowException | None:
+    """AirflowFailException, which is not retried, where another try cannot mend it, else TryAgain."""
+    failure = failure_of(error)
+    if failure is None:
+        return None
+    sentence = told(error, failure, names.get(failure.whose, file if failure.whose is Whose.FILE else "this worker"))
+    return TryAgain(sentence, error) if failure.mends else AirflowFailException(sentence)
 
 
 def tested(look: Callable[[], str]) -> tuple[bool, str]:
