@@ -9,7 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from include.clients.cvat.backups import Backups
 from include.clients.cvat.errors import NotFoundError
+from include.clients.cvat.exports import Exports
+from include.clients.cvat.imports import Imports
 from include.clients.cvat.records import (
     About,
     Annotations,
@@ -29,6 +32,7 @@ from include.clients.cvat.records import (
     Submitted,
     User,
 )
+from include.clients.cvat.serverless import Serverless
 from include.clients.cvat.uploads import UploadFile, upload_files
 from include.clients.cvat.wire import Wire
 
@@ -38,6 +42,10 @@ class CvatClient:
 
     def __init__(self, access: CvatAccess) -> None:
         self._wire = Wire(access)
+        self.exports = Exports(self._wire)
+        self.imports = Imports(self._wire)
+        self.backups = Backups(self._wire)
+        self.serverless = Serverless(self._wire)
 
     def __enter__(self) -> "CvatClient":
         return self

@@ -58,7 +58,7 @@ def upload_files(wire: Wire, task_id: int, files: Sequence[UploadFile]) -> None:
         _send_form(wire, path, form)
     for file in files:
         if file.size > _PIECE:
-            _send_in_pieces(wire, path, file)
+            send_in_pieces(wire, path, file)
 
 
 def _forms(files: Sequence[UploadFile]) -> Iterator[list[UploadFile]]:
@@ -115,18 +115,23 @@ def _check_size(file: UploadFile, found: int) -> None:
         raise InvalidError(f"{file.name} has {found} bytes or more, not {file.size} as was said")
 
 
-def _send_in_pieces(wire: Wire, path: str, file: UploadFile) -> None:
-    """One file by TUS (tus.io, protocol 1.0.0)."""
+def send_in_pieces(wire: Wire, path: str, file: UploadFile) -> str:
+    """Send one file by TUS (tus.io, protocol 1.0.0), and say what CVAT calls it.
+
+    Raises a CvatError: after it the file is not there; it may be sent again. InvalidError where the file has another
+    size than was said. What its `open` and `read` raise comes through.
+    """
     name = base64.b64encode(file.name.encode()).decode()
     made = wire.upload("POST", path, {**_TUS, "Upload-Length": str(file.size), "Upload-Metadata": f"filename {name}"})
     # by its id, not its address, which is how the server sees itself from behind a proxy
-    where = path + made.get("Location", "").rstrip("/").rpartition("/")[2]
+    upload_id = made.get("Location", "").rstrip("/").rpartition("/")[2]
     offset = 0
     with file.open() as stream:
         while piece := stream.read(_PIECE):
-            _send_piece(wire, where, offset, piece)
+            _send_piece(wire, path + upload_id, offset, piece)
             offset += len(piece)
     _check_size(file, offset)
+    return upload_id
 
 
 def _send_piece(wire: Wire, where: str, offset: int, piece: bytes) -> None:

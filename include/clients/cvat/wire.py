@@ -6,8 +6,11 @@ models cost several times the server's own time.
 
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
 from itertools import count
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 import urllib3
@@ -94,15 +97,43 @@ class Wire:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        answered: frozenset[int] = frozenset(),
     ) -> T:
-        """Call the server and decode its answer; `answer` None decodes nothing. Raises a CvatError."""
+        """Call the server and decode its answer; `answer` None decodes nothing. Raises a CvatError.
+
+        `answered` are statuses from 400 on whose bodies are answers all the same.
+        """
         self._log_in()
         response = self._send(method, path, query, body, headers or {})
-        if response.status >= 400:
+        if response.status >= 400 and response.status not in answered:
             raise error_of(method, self.url + path, response.status, response.headers, response.data)
         if answer is None:
             return None  # type: ignore[return-value]
         return decode(response.data, answer, f"{method} {path}")
+
+    @contextmanager
+    def stream(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Read an answer piece by piece, as it comes; closed by leaving.
+
+        416 is an answer here. Raises a CvatError, UnreachableError also for what breaks off while it is read.
+        """
+        self._log_in()
+        common, parameters = self._headers("GET", query)
+        url = f"{self.url}{path}?{urlencode(parameters)}"
+        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
+        wanted = {**common, **headers, "Accept": "*/*", "Accept-Encoding": "identity"}
+        try:
+            response = self._connections.request("GET", url, headers=wanted, timeout=timeout, preload_content=False)
+            try:
+                if response.status >= 400 and response.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise error_of("GET", url, response.status, response.headers, response.data)
+                yield response
+            finally:
+                response.close()  # what was not read is given up with its connection
+        except urllib3.exceptions.HTTPError as error:
+            raise _lost("GET", self.url, path, error) from error
 
     def upload(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | Iterable[bytes] = b""
@@ -165,6 +196,12 @@ class Wire:
             body = (error.body or "").encode()
             raise login_error(self.url, self._access.username, error.status, error.headers or {}, body) from error
         self._logged_in = True
+
+    def _log_in_again(self) -> None:
+        self._sdk.api_client.cookies.clear()
+        self._sdk.api_client.configuration.api_key.pop("csrfHeaderAuth", None)
+        self._logged_in = False
+        self._log_in()
 
 
 def _credentials(access: CvatAccess) -> AccessTokenCredentials | PasswordCredentials:
