@@ -1,21 +1,16 @@
 """How an account stands with a CVAT server: asked before work is given to it."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from include.clients.cvat.errors import CvatError, ForbiddenError
+from include.clients.cvat.errors import ForbiddenError
 from include.clients.cvat.records import About, CvatAccess, User
-from include.clients.cvat.wire import Wire
+from include.clients.cvat.versions import remark
+from include.clients.cvat.wire import Page, Wire
 
-OLDEST = (2, 73)  # whose answers the client was written and recorded against
 _SOON = timedelta(days=14)
-
-
-class UnsupportedError(CvatError):
-    """A CVAT that Labelcycle does not work with."""
 
 
 class ReadOnlyError(ForbiddenError):
@@ -31,16 +26,19 @@ class AccessToken(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A server that can be worked with: its version, the user's name, and when the token ends (aware), if it does."""
+    """A server that can be worked with: its version, the user's name, when the token ends (aware), if it does, and what
+    is to be said of the version."""
 
     url: str
     version: str
     username: str
     expires: datetime | None = None
+    remark: str = ""
 
     def sentence(self, now: datetime) -> str:
         """For people; it warns from 14 days before the token ends."""
         words = f"CVAT {self.version} at {self.url} answers to {self.username}"
+        words += f"; {self.remark}" if self.remark else ""
         if self.expires is None:
             return words
         ending = f"its token expires on {self.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -50,23 +48,27 @@ class Standing:
 def standing(access: CvatAccess) -> Standing:
     """Ask the server who it is and what this account may do; nothing is changed.
 
-    Raises the client's CvatErrors, UnsupportedError for an older server or another major version, and ReadOnlyError.
+    Raises the client's CvatErrors (NotFoundError for an organization that does not exist, ForbiddenError for one that
+    the user is no member of), UnsupportedError for an older server or another major version, and ReadOnlyError.
     """
     wire = Wire(access)
     try:
         version = wire.get("/api/server/about", About).version
-        _check_version(version, wire.url)
+        said = remark(version, wire.url)
         username = wire.get("/api/users/self", User).username
+        if access.organization:
+            _enter(wire, access.organization, username)
         token = wire.get("/api/auth/access_tokens/self", AccessToken) if access.token else None
     finally:
         wire.close()
     if token and token.read_only:
         raise ReadOnlyError(f"the token of {username} for CVAT at {wire.url} may only read")
-    return Standing(wire.url, version, username, token.expiry_date if token else None)
+    return Standing(wire.url, version, username, token.expiry_date if token else None, said)
 
 
-def _check_version(version: str, url: str) -> None:
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    found = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
-    if found < OLDEST or found[0] > OLDEST[0]:
-        raise UnsupportedError(f"CVAT at {url} is version {version}, and Labelcycle works with 2.73 and later 2.x")
+def _enter(wire: Wire, organization: str, username: str) -> None:
+    """What concerns only the server and the user is answered outside an organization too: so ask for its projects."""
+    try:
+        wire.call("GET", "/api/projects", Page, query={"page_size": "1"})
+    except ForbiddenError as error:
+        raise ForbiddenError(f"{username} may not work in the organization {organization!r}: {error}") from error

@@ -113,16 +113,16 @@ class Wire:
 
     @contextmanager
     def stream(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], patience: float
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Read an answer piece by piece, as it comes; closed by leaving.
+        """Read an answer piece by piece, as it comes, each within so many seconds; closed by leaving.
 
         416 is an answer here. Raises a CvatError, UnreachableError also for what breaks off while it is read.
         """
         self._log_in()
         common, parameters = self._headers("GET", query)
         url = f"{self.url}{path}?{urlencode(parameters)}"
-        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
+        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=min(_TIMEOUT[1], patience))
         wanted = {**common, **headers, "Accept": "*/*", "Accept-Encoding": "identity"}
         try:
             response = self._connections.request("GET", url, headers=wanted, timeout=timeout, preload_content=False)

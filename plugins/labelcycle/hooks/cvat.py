@@ -36,10 +36,13 @@ class CvatHook(BaseHook):
         self.cvat_conn_id = cvat_conn_id
 
     def get_conn(self) -> "CvatClient":
-        """A client of the connection's server; the caller closes it."""
-        from include.clients.cvat import CvatClient
+        """The process's client of the connection's server, which stays open until the process ends.
 
-        return CvatClient(self.access())
+        Raises CvatErrors where the server refuses the account, and UnsupportedError for one that is too old.
+        """
+        from include.clients.cvat.shared import shared_client
+
+        return shared_client(self.access())
 
     def access(self) -> "CvatAccess":
         """Where the server is and who asks, read from the connection."""

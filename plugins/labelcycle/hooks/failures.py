@@ -45,14 +45,6 @@ class Failure:
     words: str = ""
 
 
-class TryAgain(AirflowException):
-    """What another try may mend. The cause is the client's error, by which a retry policy finds the time for it."""
-
-    def __init__(self, sentence: str, cause: BaseException) -> None:
-        super().__init__(sentence)
-        self.cause = cause
-
-
 _DISK = "No space left on device|Disk quota exceeded|File too large"
 _SERVER_REFUSED = (
     'password authentication failed|no password supplied|pg_hba.conf|role ".*" does not exist|database ".*" does not'
@@ -108,12 +100,15 @@ def in_words(cvat_conn_id: str, aws_conn_id: str = "") -> Iterator[None]:
 
 
 def _raised(error: BaseException, names: Mapping[Whose, str], file: str) -> AirflowException | None:
-    """AirflowFailException, which is not retried, where another try cannot mend it, else TryAgain."""
+    """AirflowFailException, which is not retried, where another try cannot mend it.
+
+    Whoever raises it does so while handling the error, which a retry policy then finds as its context.
+    """
     failure = failure_of(error)
     if failure is None:
         return None
     sentence = told(error, failure, names.get(failure.whose, file if failure.whose is Whose.FILE else "this worker"))
-    return TryAgain(sentence, error) if failure.mends else AirflowFailException(sentence)
+    return (AirflowException if failure.mends else AirflowFailException)(sentence)
 
 
 def tested(look: Callable[[], str]) -> tuple[bool, str]:
@@ -151,17 +146,21 @@ def _worker() -> tuple[Failure, ...]:
 
 def _cvat() -> tuple[Failure, ...]:
     from include.clients import cvat
-    from include.clients.cvat.standing import ReadOnlyError, UnsupportedError
+    from include.clients.cvat.standing import ReadOnlyError
+    from include.clients.cvat.versions import UnsupportedError
 
     account = "Give it an account that may: a read-only token cannot write, and a user sees only what is theirs"
     certificate = "Let the worker trust the server's certificate, or set verify_tls to false in the extra"
+    organization = "Correct the organization in the extra (its slug), or leave it out; the user must be a member"
     answers = "See that CVAT runs, and that the connection's host is its URL"
     return (
         Failure(cvat.UnauthorizedError, Whose.CVAT, False, "Give it a valid token, or the right login and password"),
         Failure(ReadOnlyError, Whose.CVAT, False, "Make a token that is not read-only: CVAT makes them so by default"),
+        Failure(cvat.ForbiddenError, Whose.CVAT, False, organization, "in the organization"),
         Failure(cvat.ForbiddenError, Whose.CVAT, False, account),
         Failure(UnsupportedError, Whose.CVAT, False, "Upgrade CVAT, or use another release of Labelcycle"),
         Failure(cvat.UnreachableError, Whose.CVAT, False, certificate, "CERTIFICATE_VERIFY_FAILED"),
+        Failure(cvat.NotFoundError, Whose.CVAT, False, organization, "organization does not exist"),
         Failure(cvat.NotFoundError, Whose.CVAT, False, "See that the host is CVAT's URL, and what was deleted there"),
         Failure(cvat.CvatError, Whose.CVAT, True, answers),
     )

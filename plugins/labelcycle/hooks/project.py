@@ -67,8 +67,8 @@ class ProjectClients:
 
     @cached_property
     def cvat(self) -> "CvatClient":
-        """The project's CVAT."""
-        return self._closing.enter_context(CvatHook(self.project.cvat.connection).get_conn())
+        """The project's CVAT: the process's client, which stays open."""
+        return CvatHook(self.project.cvat.connection).get_conn()
 
     @cached_property
     def bucket(self) -> "ImageBucket":

@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowException
 
-from labelcycle.hooks.failures import TryAgain, failure_of
+from labelcycle.hooks.failures import failure_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,7 +33,8 @@ class CvatRetryPolicy(RetryPolicy):
         """What becomes of the task; `try_number` is 1 after the first try."""
         from include.clients.cvat import ThrottledError, UnreachableError
 
-        cause = exception.cause if isinstance(exception, TryAgain) else exception
+        # the sentence for people is raised while the client's error is handled
+        cause = exception.__context__ or exception if isinstance(exception, AirflowException) else exception
         failure = failure_of(cause)
         if failure and not failure.mends:
             return RetryDecision.fail(f"no other try can mend it: {cause}")
