@@ -21,8 +21,8 @@ from include.clients.cvat.errors import CvatError, InvalidError, NotFoundError, 
 from include.clients.cvat.wire import Wire
 
 log = logging.getLogger(__name__)
-_PIECE = 1 << 20  # bytes in memory at a time
-_TRIES = 6  # without a single new byte
+_PIECE = 1 << 20  # bytes in memory at a time, at most
+_TRIES = 6  # that come no further than the furthest before them
 _PAUSE = 0.5  # seconds before the second try; then twice that, and so on
 _REPORT = 5.0  # seconds between lines about the progress
 
@@ -105,14 +105,14 @@ def download(wire: Wire, path: str, request_id: str, to: Path, deadline: datetim
 
 
 def _receive_all(wire: Wire, path: str, request_id: str, received: _Received, deadline: datetime) -> None:
-    failed = 0
+    failed = most = 0
     while True:
-        before = received.size
         _check_deadline(received, deadline)
         try:
             _receive(wire, path, request_id, received, deadline)
         except UnreachableError as error:
-            failed = 1 if received.size > before else failed + 1
+            failed = 1 if received.size > most else failed + 1
+            most = max(most, received.size)
             if failed == _TRIES:
                 raise
             log.warning("%s: broke off at byte %d: %s", received.name, received.size, error)
@@ -123,9 +123,9 @@ def _receive_all(wire: Wire, path: str, request_id: str, received: _Received, de
 
 def _receive(wire: Wire, path: str, request_id: str, received: _Received, deadline: datetime) -> None:
     try:
-        with wire.stream(path, {"rq_id": request_id}, received.range) as answer:
+        with wire.stream(path, {"rq_id": request_id}, received.range, _left(deadline)) as answer:
             _take_headers(answer, received)
-            for piece in answer.stream(_PIECE):
+            while piece := answer.read1(_PIECE):  # what has come is kept, also where the rest does not
                 received.add(piece)
                 _check_deadline(received, deadline)
     except NotFoundError as error:
