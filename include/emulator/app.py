@@ -16,12 +16,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from include.emulator.accounts import add_user
 from include.emulator.answers import CvatJson, Refusal, no_such_page, server_error
+from include.emulator.exports import sweep as sweep_exports
 from include.emulator.faults import Faults, drop
 from include.emulator.routes import (
     annotations,
     auth,
     control,
     data,
+    exports,
     frames,
     jobs,
     labels,
@@ -32,11 +34,11 @@ from include.emulator.routes import (
     users,
 )
 from include.emulator.state import Clock, State
-from include.emulator.uploads import sweep
+from include.emulator.uploads import sweep as sweep_uploads
 from include.emulator.worker import Worker
 
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
-_ROUTES = (auth, users, projects, labels, tasks, frames, data, jobs, annotations, requests, storages, control)
+_ROUTES = (auth, users, projects, labels, tasks, frames, data, jobs, annotations, exports, requests, storages, control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def create_app(folder: Path, admin: Admin, clock: Clock | None = None) -> FastAP
     state = State(folder, clock or Clock())
     worker, faults = Worker(state), Faults()
     _ensure_admin(state, admin)
-    sweep(state)
+    sweep_uploads(state)
+    sweep_exports(state)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:

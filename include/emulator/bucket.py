@@ -1,10 +1,11 @@
-"""A cloud storage's bucket, read through S3 with the storage's own credentials and endpoint."""
+"""A cloud storage's bucket, reached through S3 with the storage's own credentials and endpoint."""
 
 import functools
 import io
 import posixpath
 import sqlite3
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -47,7 +48,7 @@ class ObjectNotFoundError(Exception):
 
 
 class Bucket:
-    """Reads one bucket. Unknown objects raise `ObjectNotFoundError`; other trouble is botocore's own exceptions."""
+    """One bucket. Unknown objects raise `ObjectNotFoundError`; other trouble is botocore's own exceptions."""
 
     def __init__(self, storage: Mapping[str, Any] | sqlite3.Row) -> None:
         self.name: str = storage["resource"]
@@ -94,6 +95,10 @@ class Bucket:
                 raise
             message = f"The file '{key}' not found on the cloud storage '{self.name}'"
             raise ObjectNotFoundError(message) from error
+
+    def write(self, key: str, file: Path) -> None:
+        """Puts a file into the bucket."""
+        self._s3.upload_file(str(file), self.name, key)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, sorted by their bytes."""

@@ -95,7 +95,8 @@ def _anyone(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> Ca
     return Call(request, raw)
 
 
-def _somebody(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> UserCall:
+def somebody(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> UserCall:
+    """The call, once it is known who makes it. Raises a refusal, 401 or another, unless it is."""
     negotiate(request)
     user = identify(request.app.state.memory, request)
     organization = request.query_params.get("org") or request.headers.get("x-organization")
@@ -105,7 +106,7 @@ def _somebody(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> 
 
 
 Anyone = Annotated[Call, Depends(_anyone)]
-Somebody = Annotated[UserCall, Depends(_somebody)]
+Somebody = Annotated[UserCall, Depends(somebody)]
 
 
 def brief_user(call: Call, connection: sqlite3.Connection, user_id: int | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What a job is: a run of a task's frames with a stage and a state, from which CVAT derives its status."""
+"""What a job is: a run of a task's frames with a stage and a state, and a status that follows them when they change."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -8,15 +8,20 @@ import orjson
 STAGES = ("annotation", "validation", "acceptance")
 STATES = ("new", "in progress", "completed", "rejected")
 
-STATUS = (
-    "CASE WHEN jobs.stage = 'annotation' THEN 'annotation'"
-    " WHEN jobs.stage = 'acceptance' AND jobs.state = 'completed' THEN 'completed' ELSE 'validation' END"
+_STATUS = (
+    "CASE WHEN stage = 'annotation' THEN 'annotation'"
+    " WHEN stage = 'acceptance' AND state = 'completed' THEN 'completed' ELSE 'validation' END"
 )
-"""SQL for a job's status. A task's is `completed` when all its jobs are, else `annotation` while one is there."""
+
+
+def move(connection: sqlite3.Connection, job_id: int, stage: str, state: str) -> None:
+    """Sets a job's stage and state, and so its status."""
+    connection.execute("UPDATE jobs SET stage = ?, state = ? WHERE id = ?", (stage, state, job_id))
+    connection.execute(f"UPDATE jobs SET status = {_STATUS} WHERE id = ?", (job_id,))
 
 
 def task_status(counts: sqlite3.Row) -> str:
-    """From a row of `task_counts`."""
+    """From a row of `task_counts`: `completed` when all its jobs are, else `annotation` while one is there."""
     if counts["count"] and counts["completed"] == counts["count"]:
         return "completed"
     return "annotation" if counts["annotated"] or not counts["count"] else "validation"
@@ -26,7 +31,7 @@ def task_counts(connection: sqlite3.Connection, task_id: int) -> sqlite3.Row:
     """How many jobs a task has: all, completed, in the validation stage, and still to be annotated."""
     row: sqlite3.Row = connection.execute(
         "SELECT count(*) AS count, count(stage = 'validation' OR NULL) AS validation,"
-        f" count({STATUS} = 'completed' OR NULL) AS completed, count({STATUS} = 'annotation' OR NULL) AS annotated"
+        " count(status = 'completed' OR NULL) AS completed, count(status = 'annotation' OR NULL) AS annotated"
         " FROM jobs WHERE task_id = ?",
         (task_id,),
     ).fetchone()

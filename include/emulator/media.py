@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
+from include.emulator.requests import RequestFailure
+
 SORTING_METHODS = ("lexicographical", "natural", "predefined")
 _PREVIEW_SIDE = 256
 
@@ -24,7 +26,7 @@ class Frame:
     height: int
 
 
-class MediaError(Exception):
+class MediaError(RequestFailure):
     """Data that cannot become frames. The text is what the failed request shows: an exception's name and message."""
 
 

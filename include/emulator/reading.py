@@ -1,14 +1,14 @@
 """What a request to create a task's data asks for, and the frames that it comes to."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
 
-from include.emulator import fields
+from include.emulator import fields, jobs
 from include.emulator.answers import invalid, server_error
 from include.emulator.bucket import Bucket, ObjectNotFoundError, no_intersection
 from include.emulator.media import SORTING_METHODS, Frame, MediaError, in_order, is_image, read_header
@@ -65,6 +65,37 @@ class DataRequest:
 
 
 _ADAPTER = TypeAdapter(DataRequest)
+
+
+def work(state: State, request: sqlite3.Row) -> Callable[[sqlite3.Connection], None]:
+    """Reads the data that a request asks for; then the task gets it, and its jobs."""
+    task_id, wanted = request["task_id"], DataRequest.load(request["parameters"])
+    frames = read_frames(state, task_id, wanted)
+    return lambda connection: _fill(connection, task_id, wanted, frames, state.now())
+
+
+def _fill(connection: sqlite3.Connection, task_id: int, wanted: DataRequest, frames: list[Frame], now: str) -> None:
+    task = connection.execute("SELECT * FROM tasks WHERE id = ?", (task_id,)).fetchone()
+    if task is None:
+        raise MediaError("cvat.apps.engine.models.Task.DoesNotExist: Task matching query does not exist.\n")
+    size = len(frames)
+    segment_size = min(task["segment_size"] or size, size)
+    overlap = min(task["overlap"] or 0, segment_size // 2)
+    data = connection.execute(
+        "UPDATE data SET size = ?, chunk_size = ?, image_quality = ?, chunks_updated_date = ? WHERE task_id = ?"
+        " RETURNING id",
+        (size, wanted.chunk_size, wanted.image_quality, now, task_id),
+    ).fetchone()
+    connection.executemany(
+        "INSERT INTO frames (data_id, number, name, width, height) VALUES (?, ?, ?, ?, ?)",
+        [(data["id"], number, f.name, f.width, f.height) for number, f in enumerate(frames)],
+    )
+    connection.executemany(
+        "INSERT INTO jobs (task_id, start_frame, stop_frame, created_date, updated_date) VALUES (?, ?, ?, ?, ?)",
+        [(task_id, start, stop, now, now) for start, stop in jobs.cut(size, segment_size, overlap)],
+    )
+    connection.execute("UPDATE tasks SET segment_size = ?, overlap = ? WHERE id = ?", (segment_size, overlap, task_id))
+    jobs.touch_task(connection, task_id, now)
 
 
 def read_frames(state: State, task_id: int, request: DataRequest) -> list[Frame]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _LOCK_TIMEOUT_S = 30.0
+_VERSION = 2  # of the tables; one more whenever a column is added
 
 
 class Clock:
@@ -32,8 +33,16 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+class OldFolderError(Exception):
+    """The data folder has tables of another version of the emulator."""
+
+
 class State:
-    """Opens the data folder, making it when it is missing. Safe to use from many threads."""
+    """Opens the data folder, making it when it is missing. Safe to use from many threads.
+
+    Raises:
+        OldFolderError: it was written by another version of the emulator.
+    """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.clock = clock
@@ -43,7 +52,18 @@ class State:
         self._writing = threading.Lock()
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            self._check_version(connection)
             connection.executescript(Path(__file__).with_name("tables.sql").read_text())
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and version != _VERSION:
+            raise OldFolderError(
+                f"{self.folder} was written by another version of the emulator (tables {version}, not {_VERSION})."
+                " Start on another folder, or remove this one."
+            )
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     def now(self) -> str:
         return stamp(self.clock.now())
@@ -51,6 +71,15 @@ class State:
     def uploads(self, task_id: int) -> Path:
         """The folder of a task's uploaded files. It need not exist."""
         return self.folder / "uploads" / str(task_id)
+
+    @property
+    def incoming(self) -> Path:
+        """The folder of files to be imported. It need not exist."""
+        return self.folder / "incoming"
+
+    def export(self, request_number: int) -> Path:
+        """The file of a finished export. Its folder need not exist."""
+        return self.folder / "exports" / f"{request_number}.zip"
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

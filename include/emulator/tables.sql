@@ -111,6 +111,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     stop_frame INTEGER NOT NULL,
     stage TEXT NOT NULL DEFAULT 'annotation',
     state TEXT NOT NULL DEFAULT 'new',
+    status TEXT NOT NULL DEFAULT 'annotation',
     assignee_id INTEGER REFERENCES users,
     assignee_updated_date TEXT,
     created_date TEXT NOT NULL,
@@ -119,15 +120,23 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_task ON jobs (task_id);
 CREATE INDEX IF NOT EXISTS jobs_by_assignee ON jobs (assignee_id);
 
--- Outlives its task, as in CVAT: asking for the request of a deleted task is a 400 of its own.
+-- Outlives what it is about, as in CVAT: asking for the request of a deleted task is a 400 of its own. `type` is an
+-- action and a subject (`export:dataset`); `download` is the name of the file that a finished export hands out.
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    task_id INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    target TEXT NOT NULL,
+    project_id INTEGER,
+    task_id INTEGER,
+    job_id INTEGER,
+    format TEXT,
     owner_id INTEGER NOT NULL REFERENCES users,
     status TEXT NOT NULL,
     message TEXT NOT NULL,
     parameters TEXT NOT NULL,
+    download TEXT,
+    result_id INTEGER,
     created_date TEXT NOT NULL,
     started_date TEXT,
     finished_date TEXT,

@@ -1,122 +1,116 @@
-"""The background worker: one thread that reads tasks' data, first in, first out.
+"""The background worker: a queue for imports and one for exports, each worked off by one thread, first in, first out.
 
-Nothing is written before a request's end, and then all at once: frames, jobs, the task, the request itself.
+Nothing is changed before a request's end, and then all at once: what it makes, and the request itself.
 """
 
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
+from typing import Literal
 
-from include.emulator import jobs, requests
-from include.emulator.media import Frame, MediaError
-from include.emulator.reading import DataRequest, read_frames
+from include.emulator import exports, reading, requests
+from include.emulator.requests import RequestFailure
 from include.emulator.state import State
 
 _log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 30.0
 
+Finish = Callable[[sqlite3.Connection], int | None]
+"""The last step of a request: puts its result in place. Returns the id of what it has made, if anything."""
+Work = Callable[[State, sqlite3.Row], Finish]
+"""All that takes time; changes nothing. Raises `RequestFailure`."""
+Queue = Literal["import", "export"]
+
+_WORK: dict[Queue, dict[str, Work]] = {
+    "import": {"create:task": reading.work},
+    "export": {"export:annotations": exports.work, "export:dataset": exports.work},
+}
+QUEUES = tuple(_WORK)
+
 
 class Worker:
-    """Start it once; wake it when there may be work. A test can hold it, slow it down, or make it fail."""
+    """Start it once; wake it when there may be work. A test can hold a queue, slow it down, or make it fail."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._changed = threading.Condition()
         self._stopping = False
-        self._held = False
-        self._delay_s = 0.0
-        self._failures: list[str] = []
-        self._thread = threading.Thread(target=self._run, name="cvat-emulator-worker", daemon=True)
+        self._held: set[Queue] = set()
+        self._delays_s: dict[Queue, float] = dict.fromkeys(QUEUES, 0.0)
+        self._failures: dict[Queue, list[str]] = {queue: [] for queue in QUEUES}
+        self._threads = [
+            threading.Thread(target=self._run, args=(queue,), name=f"cvat-emulator-{queue}", daemon=True)
+            for queue in QUEUES
+        ]
 
     def start(self) -> None:
         with self._state.write() as connection:
             requests.requeue_interrupted(connection)
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Lets the request under way end, then stops."""
+        """Lets the requests under way end, then stops."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(_STOP_TIMEOUT_S)
+        for thread in self._threads:
+            thread.join(_STOP_TIMEOUT_S)
 
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
-    def hold(self, held: bool) -> None:
-        """While held, requests stay queued; one under way goes on to its end."""
+    def hold(self, held: bool, queue: Queue) -> None:
+        """While held, a queue's requests stay queued; one under way goes on to its end."""
         with self._changed:
-            self._held = held
+            self._held = self._held | {queue} if held else self._held - {queue}
             self._changed.notify_all()
 
-    def delay(self, seconds: float) -> None:
-        """Every request stays started for this long before it is worked on."""
+    def delay(self, seconds: float, queue: Queue) -> None:
+        """Every request of a queue stays started for this long before it is worked on."""
         with self._changed:
-            self._delay_s = seconds
+            self._delays_s[queue] = seconds
 
-    def fail_next(self, count: int, message: str) -> None:
+    def fail_next(self, count: int, message: str, queue: Queue) -> None:
         with self._changed:
-            self._failures += [message] * count
+            self._failures[queue] += [message] * count
 
-    def _run(self) -> None:
+    def _run(self, queue: Queue) -> None:
         while True:
             with self._changed:
                 request = None
-                while not self._stopping and (self._held or (request := self._take()) is None):
+                while not self._stopping and (queue in self._held or (request := self._take(queue)) is None):
                     self._changed.wait()
                 if self._stopping:
                     return
-                failure = self._failures.pop(0) if self._failures else None
-                self._changed.wait_for(lambda: self._stopping, self._delay_s)
+                failure = self._failures[queue].pop(0) if self._failures[queue] else None
+                self._changed.wait_for(lambda: self._stopping, self._delays_s[queue])
                 if self._stopping:
                     return  # the request stays started; the next server takes it up again
             assert request is not None
-            self._work(request, failure)
+            self._do(_WORK[queue][request["type"]], request, failure)
 
-    def _take(self) -> sqlite3.Row | None:
+    def _take(self, queue: Queue) -> sqlite3.Row | None:
         with self._state.write() as connection:
-            return requests.start_oldest(connection, self._state.now())
+            return requests.start_oldest(connection, tuple(_WORK[queue]), self._state.now())
 
-    def _work(self, request: sqlite3.Row, failure: str | None) -> None:
+    def _do(self, work: Work, request: sqlite3.Row, failure: str | None) -> None:
         try:
             if failure is not None:
-                raise MediaError(failure)
-            wanted = DataRequest.load(request["parameters"])
-            frames = read_frames(self._state, request["task_id"], wanted)
+                raise RequestFailure(failure)
+            finish = work(self._state, request)
             with self._state.write() as connection:
-                _fill(connection, request["task_id"], wanted, frames, self._state.now())
-                requests.end(connection, request["number"], self._state.clock)
-        except MediaError as error:
+                requests.finish(connection, request, self._state.clock, finish(connection))
+        except RequestFailure as error:
             self._fail(request, str(error))
         except Exception as error:  # noqa: BLE001  (as CVAT: whatever a job raises becomes its failure)
             _log.exception("request %s broke", request["id"])
-            self._fail(request, f"{type(error).__module__}.{type(error).__name__}: {error}\n")
+            module = type(error).__module__
+            name = type(error).__name__ if module == "builtins" else f"{module}.{type(error).__name__}"
+            self._fail(request, f"{name}: {error}\n")
 
     def _fail(self, request: sqlite3.Row, message: str) -> None:
         with self._state.write() as connection:
-            requests.end(connection, request["number"], self._state.clock, failure=message)
-
-
-def _fill(connection: sqlite3.Connection, task_id: int, wanted: DataRequest, frames: list[Frame], now: str) -> None:
-    task = connection.execute("SELECT * FROM tasks WHERE id = ?", (task_id,)).fetchone()
-    if task is None:
-        raise MediaError("cvat.apps.engine.models.Task.DoesNotExist: Task matching query does not exist.\n")
-    size = len(frames)
-    segment_size = min(task["segment_size"] or size, size)
-    overlap = min(task["overlap"] or 0, segment_size // 2)
-    data = connection.execute(
-        "UPDATE data SET size = ?, chunk_size = ?, image_quality = ?, chunks_updated_date = ? WHERE task_id = ?"
-        " RETURNING id",
-        (size, wanted.chunk_size, wanted.image_quality, now, task_id),
-    ).fetchone()
-    connection.executemany(
-        "INSERT INTO frames (data_id, number, name, width, height) VALUES (?, ?, ?, ?, ?)",
-        [(data["id"], number, f.name, f.width, f.height) for number, f in enumerate(frames)],
-    )
-    connection.executemany(
-        "INSERT INTO jobs (task_id, start_frame, stop_frame, created_date, updated_date) VALUES (?, ?, ?, ?, ?)",
-        [(task_id, start, stop, now, now) for start, stop in jobs.cut(size, segment_size, overlap)],
-    )
-    connection.execute("UPDATE tasks SET segment_size = ?, overlap = ? WHERE id = ?", (segment_size, overlap, task_id))
-    jobs.touch_task(connection, task_id, now)
+            requests.fail(connection, request, self._state.clock, message)

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Response
 
 from include.emulator import access, annotations
 from include.emulator.annotations import Item, Kind, Target
-from include.emulator.answers import HTML, CvatJson, Refusal, invalid, invalid_text, server_error
+from include.emulator.answers import CvatJson, invalid, invalid_text, server_error
 from include.emulator.call import Somebody, UserCall
+from include.emulator.routes.exports import gone
 from include.emulator.validation import checked
 
 router = APIRouter()
@@ -35,7 +36,7 @@ def _task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> Targe
 
 def _get(call: UserCall, find: _Find, number: int) -> Response:
     if "format" in call.query:
-        raise Refusal(410, "This endpoint is no longer supported.", media_type=HTML)
+        raise gone(f"/api/{'tasks' if find is _task else 'jobs'}/id/dataset/export?save_images=False")
     with call.state.read() as connection:
         target = find(call, connection, number)
         if not target.jobs:

@@ -8,25 +8,27 @@ from starlette.requests import Request
 
 from include.emulator.faults import Fault, Faults
 from include.emulator.state import State
-from include.emulator.worker import Worker
+from include.emulator.worker import QUEUES, Queue, Worker
 
 router = APIRouter(prefix="/emulator")
 
 
 class WorkerSettings(BaseModel):
-    """Whether requests wait in the queue, and how long each stays started before it is worked on."""
+    """Whether requests wait in the queue, and how long each stays started before it is worked on; all queues or one."""
 
     model_config = ConfigDict(extra="forbid")
 
+    queue: Queue | None = None
     held: bool | None = None
     delay_s: float | None = Field(default=None, ge=0)
 
 
 class Failures(BaseModel):
-    """How many of the next requests fail, and with what message."""
+    """How many of a queue's next requests fail, and with what message."""
 
     model_config = ConfigDict(extra="forbid")
 
+    queue: Queue = "import"
     count: int = Field(default=1, ge=1)
     message: str = "Exception: failed on demand\n"
 
@@ -56,15 +58,16 @@ def _memory(request: Request) -> State:
 
 @router.post("/worker", status_code=204)
 def set_worker(settings: WorkerSettings, worker: Annotated[Worker, Depends(_worker)]) -> None:
-    if settings.delay_s is not None:
-        worker.delay(settings.delay_s)
-    if settings.held is not None:
-        worker.hold(settings.held)
+    for queue in QUEUES if settings.queue is None else (settings.queue,):
+        if settings.delay_s is not None:
+            worker.delay(settings.delay_s, queue)
+        if settings.held is not None:
+            worker.hold(settings.held, queue)
 
 
 @router.post("/failures", status_code=204)
 def fail_requests(failures: Failures, worker: Annotated[Worker, Depends(_worker)]) -> None:
-    worker.fail_next(failures.count, failures.message)
+    worker.fail_next(failures.count, failures.message, failures.queue)
 
 
 @router.post("/faults", status_code=204)

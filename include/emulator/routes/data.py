@@ -80,19 +80,21 @@ def _sorted_out(form: FormData) -> tuple[dict[str, Any], list[UploadFile]]:
     return values | lists, files
 
 
-def _open_task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> None:
-    """Raises a refusal unless the caller may give this task data, and it has none and awaits none."""
-    access.task(connection, call.user, task_id)
+def _open_task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> sqlite3.Row:
+    """The task. Raises a refusal unless the caller may give it data, and it has none and awaits none."""
+    task = access.task(connection, call.user, task_id)
+    creation = requests.creation_of(connection, task_id)
     data = connection.execute("SELECT size FROM data WHERE task_id = ?", (task_id,)).fetchone()
-    if (data is not None and data["size"] > 0) or requests.is_pending(connection, task_id):
+    if (data is not None and data["size"] > 0) or (creation and creation["status"] in ("queued", "started")):
         raise invalid(["Adding more data is not supported"])
+    return task
 
 
 def _finish(call: UserCall, task_id: int, body: dict[str, Any]) -> Response:
     """Queues the reading of what was sent, or of what is linked."""
     wanted = DataRequest.of(body)
     with call.state.write() as connection:
-        _open_task(call, connection, task_id)
+        task = _open_task(call, connection, task_id)
         now = call.state.now()
         uploads.ensure_data(connection, task_id, now)
         storage_id = wanted.cloud_storage_id
@@ -103,7 +105,7 @@ def _finish(call: UserCall, task_id: int, body: dict[str, Any]) -> Response:
             (storage_id, "local" if storage_id is None else "cloud_storage", task_id),
         )
         jobs.touch_task(connection, task_id, now)
-        request_id = requests.enqueue(connection, call.user, task_id, wanted.dump(), now)
+        request_id = requests.enqueue_creation(connection, call.user, task, wanted.dump(), now)
     call.request.app.state.worker.wake()
     return CvatJson({"rq_id": request_id}, 202)
 

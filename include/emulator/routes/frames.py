@@ -8,9 +8,10 @@ import orjson
 from fastapi import APIRouter, Response
 
 from include.emulator import access, jobs, media
-from include.emulator.answers import CvatJson, Refusal, invalid, no_such
-from include.emulator.bucket import Bucket, ObjectNotFoundError
+from include.emulator.answers import CvatJson, Refusal, invalid
+from include.emulator.bucket import ObjectNotFoundError
 from include.emulator.call import Somebody, UserCall
+from include.emulator.contents import Contents
 from include.emulator.state import State
 
 router = APIRouter()
@@ -205,16 +206,8 @@ def _contents(state: State, frames: _Range, first: int, last: int) -> list[tuple
             "SELECT name FROM frames WHERE data_id = ? AND number BETWEEN ? AND ? ORDER BY number",
             (data["id"], first, last),
         ).fetchall()
-        storage = connection.execute(
-            "SELECT * FROM cloud_storages WHERE id = ?", (data["cloud_storage_id"],)
-        ).fetchone()
-    names = [row["name"] for row in rows]
-    if data["storage"] == "local":
-        return [(name, (state.uploads(frames.task_id) / name).read_bytes()) for name in names]
-    if storage is None:
-        raise no_such("CloudStorage")
-    bucket = Bucket(storage)
+        contents = Contents.of(state, connection, data)
     try:
-        return [(name, bucket.read(name)) for name in names]
+        return [(row["name"], contents.read(row["name"])) for row in rows]
     except ObjectNotFoundError as error:
         raise Refusal(404, str(error)) from error

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from include.emulator import access, fields
 from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Somebody, UserCall, brief_user
-from include.emulator.jobs import STAGES, STATES, STATUS, touch
+from include.emulator.jobs import STAGES, STATES, move, touch
 from include.emulator.listing import Listing
 
 router = APIRouter()
@@ -25,7 +25,7 @@ _JOBS = Listing(
         "assignee": "(SELECT username FROM users WHERE users.id = jobs.assignee_id)",
         "stage": "jobs.stage",
         "state": "jobs.state",
-        "status": STATUS,
+        "status": "jobs.status",
         "type": "'annotation'",
         "dimension": "'2d'",
         "created_date": "jobs.created_date",
@@ -66,10 +66,10 @@ def patch_job(call: Somebody, job_id: int) -> Response:
     with call.state.write() as connection:
         row = access.job(connection, call.user, job_id)
         _check_change(call, connection, row, body)
-        stage = fields.choice(body, "stage", STAGES, row["stage"])
-        kept = "new" if stage != row["stage"] else row["state"]
-        state = fields.choice(body, "state", STATES, kept)
-        connection.execute("UPDATE jobs SET stage = ?, state = ? WHERE id = ?", (stage, state, job_id))
+        if {"stage", "state"} & set(body):
+            stage = fields.choice(body, "stage", STAGES, row["stage"])
+            kept = "new" if stage != row["stage"] else row["state"]
+            move(connection, job_id, stage, fields.choice(body, "state", STATES, kept))
         if "assignee" in body:
             connection.execute(
                 "UPDATE jobs SET assignee_id = ?, assignee_updated_date = ? WHERE id = ?",
@@ -96,7 +96,7 @@ def delete_job(call: Somebody, job_id: int) -> Response:
 
 def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
     row = connection.execute(
-        f"SELECT jobs.*, {STATUS} AS status, tasks.name AS task_name, tasks.project_id,"
+        "SELECT jobs.*, tasks.name AS task_name, tasks.project_id,"
         " projects.name AS project_name, projects.bug_tracker, data.chunk_size"
         f" FROM {access.JOBS} JOIN data ON data.task_id = tasks.id WHERE jobs.id = ?",
         (job_id,),

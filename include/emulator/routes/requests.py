@@ -5,7 +5,7 @@ import sqlite3
 from fastapi import APIRouter, Response
 
 from include.emulator import requests
-from include.emulator.answers import HTML, CvatJson, Refusal, forbidden, invalid, invalid_text
+from include.emulator.answers import HTML, CvatJson, Refusal, forbidden, invalid_text
 from include.emulator.call import Somebody, UserCall
 from include.emulator.listing import Condition, Listing
 
@@ -13,34 +13,52 @@ router = APIRouter()
 
 _REQUESTS = Listing(
     table="requests",
-    source="requests JOIN tasks ON tasks.id = requests.task_id",
+    source="requests",
     key="number",
     columns={
         "status": "requests.status",
-        "action": "'create'",
-        "target": "'task'",
+        "action": "substr(requests.type, 1, instr(requests.type, ':') - 1)",
+        "subresource": "substr(requests.type, instr(requests.type, ':') + 1)",
+        "target": "requests.target",
+        "format": "requests.format",
         "task_id": "requests.task_id",
-        "project_id": "tasks.project_id",
+        "job_id": "requests.job_id",
+        "project_id": "requests.project_id",
         "created_date": "requests.created_date",
     },
-    parameters={"status": requests.STATUSES, "action": str, "target": str, "task_id": int, "project_id": int},
+    parameters={
+        "status": requests.STATUSES,
+        "action": str,
+        "subresource": str,
+        "target": str,
+        "format": str,
+        "task_id": int,
+        "job_id": int,
+        "project_id": int,
+    },
+)
+_ALIVE = " AND ".join(
+    f"(target != '{target}' OR {target}_id IS NULL OR {target}_id IN (SELECT id FROM {target}s))"
+    for target in requests.TARGETS
 )
 
 
 @router.get("/api/requests")
 def list_requests(call: Somebody) -> Response:
     visible = Condition(
-        "requests.owner_id = ? AND (requests.expiry_date IS NULL OR requests.expiry_date > ?)",
+        f"requests.owner_id = ? AND (requests.expiry_date IS NULL OR requests.expiry_date > ?) AND {_ALIVE}",
         (call.user.id, call.state.now()),
     )
     with call.state.read() as connection:
-        return CvatJson(_REQUESTS.answer(call, connection, visible, lambda row: requests.present(connection, row)))
+        return CvatJson(
+            _REQUESTS.answer(call, connection, visible, lambda row: requests.present(call, connection, row))
+        )
 
 
 @router.get("/api/requests/{request_id}")
 def get_request(call: Somebody, request_id: str) -> Response:
     with call.state.read() as connection:
-        return CvatJson(requests.present(connection, _find(call, connection, request_id)))
+        return CvatJson(requests.present(call, connection, _find(call, connection, request_id)))
 
 
 @router.post("/api/requests/{request_id}/cancel")
@@ -54,14 +72,9 @@ def cancel_request(call: Somebody, request_id: str) -> Response:
 
 
 def _find(call: UserCall, connection: sqlite3.Connection, request_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM requests WHERE id = ? AND (expiry_date IS NULL OR expiry_date > ?)",
-        (request_id, call.state.now()),
-    ).fetchone()
+    row = requests.find(call, connection, request_id)
     if row is None:
         raise Refusal(404, "There is no request with specified id", media_type=HTML)
-    if connection.execute("SELECT 1 FROM tasks WHERE id = ?", (row["task_id"],)).fetchone() is None:
-        raise invalid(["Task matching query does not exist."])
     if not call.user.is_admin and row["owner_id"] != call.user.id:
         raise forbidden()
     return row

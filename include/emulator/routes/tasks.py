@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from include.emulator import access, fields, jobs, labels
+from include.emulator import access, fields, jobs, labels, requests
 from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Call, Somebody, UserCall, brief_user
 from include.emulator.listing import Listing
@@ -136,9 +136,7 @@ def delete_task(call: Somebody, task_id: int) -> Response:
 def task_status(call: Somebody, task_id: int) -> Response:
     with call.state.read() as connection:
         access.task(connection, call.user, task_id)
-        row = connection.execute(
-            "SELECT status, message FROM requests WHERE task_id = ? ORDER BY number DESC", (task_id,)
-        ).fetchone()
+        row = requests.creation_of(connection, task_id)
     state, message = (row["status"].capitalize(), row["message"]) if row else ("Finished", "")
     return CvatJson({"state": state, "message": message, "progress": 0.0})
 

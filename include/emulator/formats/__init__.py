@@ -1,0 +1,1 @@
+"""File formats of annotations: those that CVAT lists, and those that the emulator writes and reads."""
