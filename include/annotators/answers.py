@@ -1,6 +1,5 @@
 """What a DetectionFunction answers, checked and made into predictions."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +7,10 @@ from typing import Any
 from cvat_sdk.attributes import attribute_value_validator
 from cvat_sdk.auto_annotation import DetectionFunctionSpec
 
+from include.lifecycle.geometry import fault
 from include.lifecycle.images import Image
 from include.lifecycle.predictions import ImagePredictions, Prediction, prediction_id
 from include.lifecycle.shapes import Shape, ShapeType
-
-# The fewest numbers that make a shape: CVAT's rules.
-_FEWEST = {
-    ShapeType.RECTANGLE: 4,
-    ShapeType.ELLIPSE: 4,
-    ShapeType.POLYGON: 6,
-    ShapeType.POLYLINE: 4,
-    ShapeType.POINTS: 2,
-    ShapeType.MASK: 5,
-}
 
 
 class BadAnswer(ValueError):
@@ -70,49 +60,9 @@ class Answers:
             occluded=bool(getattr(row, "occluded", False)),
             attributes=_attributes(row, label),
         )
-        _check(shape, image.header.width, image.header.height)
+        if wrong := fault(shape.type, shape.points, shape.rotation, image.header.width, image.header.height):
+            raise BadAnswer(wrong)
         return shape, score
-
-
-def _check(shape: Shape, width: int, height: int) -> None:
-    """Raises BadAnswer where a shape is malformed or not inside an image of width x height pixels."""
-    if shape.type is ShapeType.TAG:
-        return
-    numbers = len(shape.points)
-    exact = shape.type in (ShapeType.RECTANGLE, ShapeType.ELLIPSE)
-    even = shape.type is not ShapeType.MASK
-    fewest = _FEWEST[shape.type]
-    if numbers < fewest or (exact and numbers > fewest) or (even and numbers % 2):
-        raise BadAnswer(f"a {shape.type} of {numbers} numbers")
-    if not math.isfinite(shape.rotation):
-        raise BadAnswer(f"a {shape.type} turned by {shape.rotation} degrees")
-    if not _fits(shape, width, height):
-        points = list(shape.points[-4:] if shape.type is ShapeType.MASK else shape.points)
-        raise BadAnswer(f"a {shape.type} that is inverted or not inside {width} x {height} pixels: {points}")
-
-
-def _fits(shape: Shape, width: int, height: int) -> bool:
-    points = shape.points
-    if shape.type is ShapeType.MASK:
-        return _mask_fits(points, width, height)
-    if shape.type is ShapeType.ELLIPSE:  # centre, rightmost x, topmost y
-        x, y, right, top = points
-        points = (2 * x - right, top, right, 2 * y - top)
-    if shape.type in (ShapeType.RECTANGLE, ShapeType.ELLIPSE):
-        left, top, right, bottom = points
-        if not (left < right and top < bottom):
-            return False
-        if shape.rotation:  # the points are those before turning: only the centre is where it seems
-            points = ((left + right) / 2, (top + bottom) / 2)
-    return all(0 <= x <= width for x in points[::2]) and all(0 <= y <= height for y in points[1::2])
-
-
-def _mask_fits(points: tuple[float, ...], width: int, height: int) -> bool:
-    """A mask is run lengths, then the first and last column and row it covers: left, top, right, bottom."""
-    *runs, left, top, right, bottom = points
-    if not (0 <= left <= right < width and 0 <= top <= bottom < height):
-        return False
-    return min(runs) >= 0 and sum(runs) == (right - left + 1) * (bottom - top + 1)
 
 
 def _type(row: Any) -> ShapeType:
