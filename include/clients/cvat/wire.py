@@ -105,6 +105,9 @@ class Wire:
         """
         self._log_in()
         response = self._send(method, path, query, body, headers or {})
+        if response.status == 401 and self._access.username:  # a session ends after some days; nothing was done then
+            self._log_in_again()
+            response = self._send(method, path, query, body, headers or {})
         if response.status >= 400 and response.status not in answered:
             raise error_of(method, self.url + path, response.status, response.headers, response.data)
         if answer is None:
@@ -156,24 +159,19 @@ class Wire:
 
     def _send(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Any, more: Mapping[str, str]
-    ) -> urllib3.HTTPResponse:
+    ) -> urllib3.BaseHTTPResponse:
         headers, parameters = self._headers(method, query)
         headers.update(more)
+        url = f"{self.url}{path}?{urlencode(parameters)}" if parameters else self.url + path
+        content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
+            content = msgspec.json.encode(body)
+        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
         try:
-            response: urllib3.HTTPResponse = self._sdk.api_client.rest_client.request(
-                method,
-                self.url + path,
-                query_params=parameters,
-                headers=headers,
-                body=body,
-                _request_timeout=_TIMEOUT,
-                _check_status=False,
-            )
+            return self._connections.request(method, url, body=content, headers=headers, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
             raise _lost(method, self.url, path, error) from error
-        return response
 
     def _headers(
         self, method: str, query: Mapping[str, str] | None

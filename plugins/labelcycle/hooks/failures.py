@@ -162,6 +162,7 @@ def _cvat() -> tuple[Failure, ...]:
         Failure(cvat.UnreachableError, Whose.CVAT, False, certificate, "CERTIFICATE_VERIFY_FAILED"),
         Failure(cvat.NotFoundError, Whose.CVAT, False, organization, "organization does not exist"),
         Failure(cvat.NotFoundError, Whose.CVAT, False, "See that the host is CVAT's URL, and what was deleted there"),
+        Failure(cvat.InvalidError, Whose.CVAT, False, "Correct what CVAT was given"),
         Failure(cvat.CvatError, Whose.CVAT, True, answers),
     )
 

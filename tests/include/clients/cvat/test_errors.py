@@ -1,8 +1,11 @@
 """CVAT's refusals, as a real server gave them, become types with its own words."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,7 @@ from include.clients.cvat import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from include.clients.cvat.errors import error_of, login_error, words_of
+from include.clients.cvat.errors import error_of, login_error, seconds_of, words_of
 
 CVAT = "https://cvat.example.com"
 
@@ -36,12 +39,47 @@ class Refusal:
         return error_of(self.method, CVAT + self.path, self.status, self.headers, self.body.encode())
 
 
-REFUSALS = {
-    row["case"]: Refusal(**row)
-    for row in map(
-        json.loads, Path(__file__).with_name("recordings").joinpath("refusals.jsonl").read_text().splitlines()
-    )
+def recorded(file: str) -> list[Any]:
+    lines = Path(__file__).with_name("recordings").joinpath(file).read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+REFUSALS = {row["case"]: Refusal(**row) for row in recorded("refusals.jsonl")}
+ALL = [Refusal(case=f"{n} {row['method']} {row['path']}", **row) for n, row in enumerate(recorded("errors.jsonl"))]
+BY_STATUS = {
+    400: InvalidError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    415: InvalidError,
 }
+
+
+def texts(value: object) -> Iterator[str]:
+    """Everything that a JSON body says, from wherever it stands in it."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts(item)
+    else:
+        yield str(value)
+
+
+@pytest.mark.parametrize("refusal", ALL, ids=[refusal.case for refusal in ALL])
+def test_every_recorded_refusal_is_of_its_kind_and_keeps_all_of_the_servers_words(refusal: Refusal) -> None:
+    error, message = refusal.error(), str(refusal.error())
+    read = refusal.method == "GET"
+    assert type(error) is BY_STATUS.get(refusal.status, BrokenError if read else UnknownOutcomeError)
+    assert refusal.path in message
+    assert refusal.headers["x-request-id"] in message
+    if refusal.headers["content-type"] == "application/vnd.cvat+json":
+        assert all(said in message for said in texts(json.loads(refusal.body)))
+    elif refusal.body.lstrip().startswith("<"):
+        assert ("Server Error (500)" if refusal.status == 500 else "Not Found") in message
+        assert "<" not in message
+    else:
+        assert refusal.body in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -107,3 +145,28 @@ def test_a_long_page_without_a_title_is_cut_and_bytes_that_are_no_text_do_no_har
     assert words_of(b"\xff\xfe") == "\ufffd\ufffd"
     assert words_of(b"<html><head><TITLE>502 Bad Gateway</TITLE></head></html>") == "502 Bad Gateway"
     assert words_of(b"<html><body><h1>504 Gateway Time-out</h1></body></html>") == "504 Gateway Time-out"
+
+
+# RFC 9110, section 10.2.3, has both forms and these two examples.
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        (" 28 ", 28),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 59),
+        ("Fri, 31 Dec 1999 23:00:00 GMT", 0),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_a_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert seconds_of(header, datetime(1999, 12, 31, 23, 59, 0, tzinfo=UTC)) == seconds
+
+
+def test_a_throttled_call_carries_when_to_call_again() -> None:
+    error = REFUSALS["throttled"].error()
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after == 28  # as its words say
+    bare = error_of("GET", CVAT, 429, {}, b"")
+    assert isinstance(bare, ThrottledError)
+    assert bare.retry_after is None

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from socket import create_server
 
+import httpx
 import psutil
 import pytest
 from cryptography import x509
@@ -58,6 +59,18 @@ def test_a_user_logs_in_once_and_a_token_never(server: Emulated) -> None:
 
 def test_a_session_may_change_things(cvat: CvatClient, name: str) -> None:
     assert cvat.create_project(name, []) == cvat.find_project(name)  # CVAT wants its CSRF header then
+
+
+def test_a_session_that_the_server_has_ended_is_begun_anew(server: Emulated, cvat: CvatClient, name: str) -> None:
+    cvat.version()
+    cookies = cvat._wire._sdk.api_client.cookies  # no call of ours ends a session
+    headers = {"Cookie": "; ".join(f"{key}={value.value}" for key, value in cookies.items())}
+    headers["X-CSRFToken"] = cookies["csrftoken"].value
+    httpx.post(f"{server.url}/api/auth/logout", headers=headers).raise_for_status()
+    with calls_to(server) as calls:
+        assert cvat.create_project(name, []) == cvat.find_project(name)
+    assert calls.count("POST /api/auth/login") == 1
+    assert calls.count("POST /api/projects") == 2  # the first was refused: nothing was done
 
 
 def test_a_wrong_password_is_refused_in_the_servers_words_and_not_shown(server: Emulated) -> None:

@@ -137,6 +137,22 @@ class TestCvat:
         assert not ok
         assert f"is version {version}, and Labelcycle works with 2.73 and later 2.x" in message
 
+    def test_an_organization_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch, cvat: Server) -> None:
+        fields = {"host": str(cvat.admin.base_url), "login": "admin", "password": "only-for-tests"}
+        ok, message = airflow_test(monkeypatch, "cvat", **fields, extra='{"organization": "nope"}')
+        assert not ok
+        assert "nope organization does not exist." in message
+        assert message.endswith(
+            "Correct the organization in the extra (its slug), or leave it out; the user must be a member"
+        )
+
+    def test_a_version_that_was_not_tried(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        body = {"version": "2.80.0", "id": 1, "username": "anna", "read_only": False}
+        with answering(200, json.dumps(body), "application/json") as other:
+            ok, message = airflow_test(monkeypatch, "cvat", host=other.url, password="token")
+        assert ok
+        assert "answers to anna; its version was not tried (verified: 2.73)" in message
+
     def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ok, message = airflow_test(monkeypatch, "cvat", host=f"http://127.0.0.1:{free_port()}", password="token")
         assert not ok
