@@ -25,20 +25,27 @@ from include.emulator.routes import (
     data,
     exports,
     frames,
+    imports,
+    issues,
     jobs,
     labels,
     projects,
     requests,
+    serverless,
     storages,
     tasks,
     users,
 )
 from include.emulator.state import Clock, State
+from include.emulator.throttle import Throttle
 from include.emulator.uploads import sweep as sweep_uploads
 from include.emulator.worker import Worker
 
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
-_ROUTES = (auth, users, projects, labels, tasks, frames, data, jobs, annotations, exports, requests, storages, control)
+_ROUTES = (
+    *(auth, users, projects, labels, tasks, frames, data, jobs),
+    *(annotations, issues, exports, imports, requests, serverless, storages, control),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ def create_app(folder: Path, admin: Admin, clock: Clock | None = None) -> FastAP
         },
     )
     app.state.memory, app.state.worker, app.state.faults = state, worker, faults
+    app.state.throttle = Throttle()
     for module in _ROUTES:
         app.include_router(module.router)
     return app

@@ -92,6 +92,8 @@ class UserCall(Call):
 
 def _anyone(request: Request, raw: Annotated[bytes, Depends(_small_body)]) -> Call:
     negotiate(request)
+    if "authorization" not in request.headers and "sessionid" not in request.cookies and request.client:
+        request.app.state.throttle.count(request.client.host, request.app.state.memory.clock.now())
     return Call(request, raw)
 
 

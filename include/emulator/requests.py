@@ -19,6 +19,7 @@ _KEPT = {  # how long what has finished is kept, and what has failed
     "create": (timedelta(seconds=500), timedelta(days=365)),
     "import": (timedelta(hours=1), timedelta(days=30)),
     "export": (timedelta(hours=24), timedelta(hours=24)),
+    "autoannotate": (timedelta(days=365), timedelta(days=365)),  # until the next one of its task
 }
 
 
@@ -93,13 +94,13 @@ def creation_of(connection: sqlite3.Connection, task_id: int) -> sqlite3.Row | N
 
 
 def find(call: Call, connection: sqlite3.Connection, request_id: str) -> sqlite3.Row | None:
-    """The request of this id, unless it has expired.
+    """The request of this id, unless it has expired. Runs of functions are not known here.
 
     Raises:
         Refusal: 400 when what it was about has been deleted.
     """
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM requests WHERE id = ? AND (expiry_date IS NULL OR expiry_date > ?)",
+        "SELECT * FROM requests WHERE id = ? AND type != 'autoannotate' AND (expiry_date IS NULL OR expiry_date > ?)",
         (request_id, call.state.now()),
     ).fetchone()
     if row is not None and row[f"{row['target']}_id"] is not None:

@@ -122,6 +122,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_assignee ON jobs (assignee_id);
 
 -- Outlives what it is about, as in CVAT: asking for the request of a deleted task is a 400 of its own. `type` is an
 -- action and a subject (`export:dataset`); `download` is the name of the file that a finished export hands out.
+-- `progress` (percent) and `stopped` (asked to end early) are those of a function's run.
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -137,6 +138,8 @@ CREATE TABLE IF NOT EXISTS requests (
     parameters TEXT NOT NULL,
     download TEXT,
     result_id INTEGER,
+    progress INTEGER,
+    stopped INTEGER NOT NULL DEFAULT 0,
     created_date TEXT NOT NULL,
     started_date TEXT,
     finished_date TEXT,
@@ -144,6 +147,32 @@ CREATE TABLE IF NOT EXISTS requests (
 );
 CREATE INDEX IF NOT EXISTS requests_by_status ON requests (status);
 CREATE INDEX IF NOT EXISTS requests_by_task ON requests (task_id);
+
+-- Serverless functions that tests have registered, as JSON.
+CREATE TABLE IF NOT EXISTS functions (id TEXT PRIMARY KEY, about TEXT NOT NULL);
+
+CREATE TABLE IF NOT EXISTS issues (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    frame INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    owner_id INTEGER NOT NULL REFERENCES users,
+    assignee_id INTEGER REFERENCES users,
+    resolved INTEGER NOT NULL DEFAULT 0,
+    created_date TEXT NOT NULL,
+    updated_date TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS issues_by_job ON issues (job_id);
+
+CREATE TABLE IF NOT EXISTS comments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    issue_id INTEGER NOT NULL REFERENCES issues ON DELETE CASCADE,
+    owner_id INTEGER NOT NULL REFERENCES users,
+    message TEXT NOT NULL,
+    created_date TEXT NOT NULL,
+    updated_date TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS comments_by_issue ON comments (issue_id);
 
 CREATE TABLE IF NOT EXISTS labels (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

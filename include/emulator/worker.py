@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from include.emulator import exports, reading, requests
+from include.emulator import exports, reading, requests, serverless
 from include.emulator.requests import RequestFailure
 from include.emulator.state import State
 
@@ -20,11 +20,12 @@ Finish = Callable[[sqlite3.Connection], int | None]
 """The last step of a request: puts its result in place. Returns the id of what it has made, if anything."""
 Work = Callable[[State, sqlite3.Row], Finish]
 """All that takes time; changes nothing. Raises `RequestFailure`."""
-Queue = Literal["import", "export"]
+Queue = Literal["import", "export", "annotation"]
 
 _WORK: dict[Queue, dict[str, Work]] = {
     "import": {"create:task": reading.work},
     "export": {"export:annotations": exports.work, "export:dataset": exports.work},
+    "annotation": {serverless.TYPE: serverless.work},
 }
 QUEUES = tuple(_WORK)
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from include.emulator.faults import Fault, Faults
+from include.emulator.functions import Function, register
 from include.emulator.state import State
 from include.emulator.worker import QUEUES, Queue, Worker
 
@@ -31,6 +32,14 @@ class Failures(BaseModel):
     queue: Queue = "import"
     count: int = Field(default=1, ge=1)
     message: str = "Exception: failed on demand\n"
+
+
+class ThrottleSettings(BaseModel):
+    """Whether calls without credentials are limited."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
 
 
 class Advance(BaseModel):
@@ -78,6 +87,17 @@ def add_fault(fault: Fault, faults: Annotated[Faults, Depends(_faults)]) -> None
 @router.delete("/faults", status_code=204)
 def clear_faults(faults: Annotated[Faults, Depends(_faults)]) -> None:
     faults.clear()
+
+
+@router.post("/throttle", status_code=204)
+def set_throttle(settings: ThrottleSettings, request: Request) -> None:
+    request.app.state.throttle.on = settings.on
+
+
+@router.post("/functions", status_code=204)
+def register_function(function: Function, memory: Annotated[State, Depends(_memory)]) -> None:
+    with memory.write() as connection:
+        register(connection, function)
 
 
 @router.post("/clock")

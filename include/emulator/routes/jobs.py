@@ -97,7 +97,8 @@ def delete_job(call: Somebody, job_id: int) -> Response:
 def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
     row = connection.execute(
         "SELECT jobs.*, tasks.name AS task_name, tasks.project_id,"
-        " projects.name AS project_name, projects.bug_tracker, data.chunk_size"
+        " projects.name AS project_name, projects.bug_tracker, data.chunk_size,"
+        " (SELECT count(*) FROM issues WHERE issues.job_id = jobs.id) AS issue_count"
         f" FROM {access.JOBS} JOIN data ON data.task_id = tasks.id WHERE jobs.id = ?",
         (job_id,),
     ).fetchone()
@@ -126,7 +127,7 @@ def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[st
         "data_original_chunk_type": "imageset",
         "created_date": row["created_date"],
         "updated_date": row["updated_date"],
-        "issues": {"url": call.url(f"api/issues?job_id={job_id}"), "count": 0},
+        "issues": {"url": call.url(f"api/issues?job_id={job_id}"), "count": row["issue_count"]},
         "labels": {"url": call.url(f"api/labels?job_id={job_id}")},
         "type": "annotation",
         "organization": None,

@@ -46,7 +46,8 @@ _ALIVE = " AND ".join(
 @router.get("/api/requests")
 def list_requests(call: Somebody) -> Response:
     visible = Condition(
-        f"requests.owner_id = ? AND (requests.expiry_date IS NULL OR requests.expiry_date > ?) AND {_ALIVE}",
+        "requests.owner_id = ? AND requests.type != 'autoannotate'"
+        f" AND (requests.expiry_date IS NULL OR requests.expiry_date > ?) AND {_ALIVE}",
         (call.user.id, call.state.now()),
     )
     with call.state.read() as connection:
