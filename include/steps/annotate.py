@@ -88,7 +88,7 @@ def _already_there(cvat_id: int, planned: Planned, cvat: CvatClient) -> Sequence
     CVAT writes all of a call or nothing. So an untouched job holds the planned shapes once, or twice where a write was
     done twice (then the twins are removed), or nothing and was never saved. Raises PeopleWereThere for any other.
     """
-    job, drawn = cvat.job(cvat_id), cvat.annotations(cvat_id)
+    job, drawn = cvat.job(cvat_id), cvat.annotations.read(cvat_id)
     if (job.stage, job.state) != ("annotation", "new"):
         raise PeopleWereThere(f"were the predictions applied? The job is {job.stage} {job.state} by now")
     if not (drawn.shapes or drawn.tags or drawn.tracks):
@@ -104,7 +104,7 @@ def _already_there(cvat_id: int, planned: Planned, cvat: CvatClient) -> Sequence
         raise PeopleWereThere("were the predictions applied? What is drawn in the job is not what was to be")
     found = [by_look[_look(shape)].pop(0) for _, shape in planned]
     if twins := [shape for left in by_look.values() for shape in left]:
-        cvat.delete_shapes(cvat_id, twins)
+        cvat.annotations.delete(cvat_id, twins)
     return found
 
 
@@ -124,7 +124,7 @@ def _created(where: str, cvat_id: int, planned: Planned, cvat: CvatClient) -> Se
     """Shapes made in CVAT, which answers with those of one job in the order sent."""
     if not planned:
         return ()
-    created = cvat.create_shapes(cvat_id, [shape for _, shape in planned])
+    created = cvat.annotations.create(cvat_id, [shape for _, shape in planned])
     if [_look(shape) for _, shape in planned] != [_look(shape) for shape in created]:
         raise BatchError(f"{where}: CVAT did not create what it was sent: {len(created)} of {len(planned)} shapes")
     return created

@@ -7,7 +7,9 @@ from include.clients.bulk import BulkStore
 from include.clients.cvat import (
     Annotations,
     BrokenError,
+    Content,
     CvatClient,
+    CvatError,
     CvatJob,
     CvatShape,
     InvalidError,
@@ -48,14 +50,13 @@ def collect_revisions(project: Project, cvat: CvatClient, store: BulkStore, ledg
     jobs = ledger.batches.jobs_by_cvat(project.name)
     updated = cvat.jobs_updated_since(project_id, project.done.state, _since(list(jobs.values())))
     labels = cvat.labels(project_id)  # after the jobs: a label that is made now changes the jobs that use it
+    due = [found for found in updated if _is_due(project, found, jobs.get(found.id))]
     count = 0
-    for found in updated:
-        job = jobs.get(found.id)
-        if job is None or found.updated_date == job.seen_update or not _is_done(project, found):
-            continue
+    for found, content in zip(due, cvat.annotations.each([found.id for found in due]), strict=True):
+        job = jobs[found.id]
         where = f"project {project.name} batch {job.batch_id} task {found.task_id} job {found.id}"
         try:
-            _collect(project, job, found, labels, cvat, store, ledger, where)
+            _collect(project, job, found, content, labels, store, ledger, where)
             count += 1
         except (JobError, InvalidError, NotFoundError, BrokenError) as error:
             log.error("%s: cannot be collected: %s", where, error)
@@ -73,7 +74,10 @@ def _since(jobs: Sequence[Job]) -> datetime | None:
     return max(seen) - _OVERLAP if seen else None
 
 
-def _is_done(project: Project, found: CvatJob) -> bool:
+def _is_due(project: Project, found: CvatJob, job: Job | None) -> bool:
+    """Whether a job is ours, done, and changed since it was last kept."""
+    if job is None or found.updated_date == job.seen_update:
+        return False
     return _STAGES.index(found.stage) >= _STAGES.index(project.done.stage)
 
 
@@ -81,14 +85,16 @@ def _collect(
     project: Project,
     job: Job,
     found: CvatJob,
+    content: Content | CvatError,
     labels: ProjectLabels,
-    cvat: CvatClient,
     store: BulkStore,
     ledger: Ledger,
     where: str,
 ) -> None:
-    images = _images(job, cvat.deleted_frames(found.id), ledger)
-    annotations = _annotations(job, images, cvat.annotations(found.id), labels)
+    if isinstance(content, CvatError):
+        raise content
+    images = _images(job, content.deleted_frames, ledger)
+    annotations = _annotations(job, images, content.annotations, labels)
     revision = Revision(
         id=revision_id(images.values(), annotations),
         batch_id=job.batch_id,

@@ -1,5 +1,6 @@
 """CVAT as Labelcycle uses it."""
 
+from include.clients.cvat.annotations import Content
 from include.clients.cvat.client import CvatClient
 from include.clients.cvat.errors import (
     BrokenError,
@@ -35,6 +36,7 @@ __all__ = [
     "BrokenError",
     "BucketAccess",
     "ConflictError",
+    "Content",
     "CvatAccess",
     "CvatClient",
     "CvatError",

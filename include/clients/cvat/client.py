@@ -7,25 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
+from include.clients.cvat.annotations import JobAnnotations
 from include.clients.cvat.backups import Backups
 from include.clients.cvat.errors import NotFoundError
 from include.clients.cvat.exports import Exports
 from include.clients.cvat.imports import Imports
 from include.clients.cvat.records import (
     About,
-    Annotations,
     BucketAccess,
     CvatAccess,
     CvatJob,
-    CvatShape,
     CvatTask,
     Frame,
     LabelRow,
     Meta,
     Named,
-    NewShape,
     ProjectLabels,
     Request,
     Storage,
@@ -42,6 +38,7 @@ class CvatClient:
 
     def __init__(self, access: CvatAccess) -> None:
         self._wire = Wire(access)
+        self.annotations = JobAnnotations(self._wire)
         self.exports = Exports(self._wire)
         self.imports = Imports(self._wire)
         self.backups = Backups(self._wire)
@@ -174,11 +171,11 @@ class CvatClient:
 
     def frames(self, task_id: int) -> list[Frame]:
         """A task's frames in order."""
-        return self._wire.get(f"/api/tasks/{task_id}/data/meta", Meta).frames
+        return self.meta(task_id).frames
 
-    def deleted_frames(self, job_id: int) -> frozenset[int]:
-        """The frames that people took out of a job, by their numbers in the task; their annotations stay in CVAT."""
-        return frozenset(self._wire.get(f"/api/jobs/{job_id}/data/meta", Meta).deleted_frames)
+    def meta(self, task_id: int) -> Meta:
+        """A task's frames in order, and the numbers of those that people took out; their annotations stay in CVAT."""
+        return self._wire.get(f"/api/tasks/{task_id}/data/meta", Meta)
 
     # Jobs
 
@@ -213,25 +210,3 @@ class CvatClient:
             if user.username == username:
                 return user.id
         raise NotFoundError(f"CVAT at {self.url} has no user {username!r} that this account can see")
-
-    # Annotations
-
-    def annotations(self, job_id: int) -> Annotations:
-        """All that is in a job: shapes, and tags and tracks as they came."""
-        return self._wire.get(f"/api/jobs/{job_id}/annotations", Annotations)
-
-    def create_shapes(self, job_id: int, shapes: Sequence[NewShape]) -> list[CvatShape]:
-        """Create shapes in a job; they come back with their ids, in the order sent.
-
-        Raises UnknownOutcomeError where the answer was lost: the shapes may be there or still be coming.
-        """
-        return self._change_shapes(job_id, "create", shapes)
-
-    def delete_shapes(self, job_id: int, shapes: Sequence[CvatShape]) -> None:
-        """Delete shapes from a job; one that is gone already is no error."""
-        self._change_shapes(job_id, "delete", shapes)
-
-    def _change_shapes(self, job_id: int, action: str, shapes: Sequence[NewShape | CvatShape]) -> list[CvatShape]:
-        body = {"version": 0, "tags": [], "tracks": [], "shapes": msgspec.to_builtins(list(shapes))}
-        path = f"/api/jobs/{job_id}/annotations"
-        return self._wire.call("PATCH", path, Annotations, query={"action": action}, body=body).shapes

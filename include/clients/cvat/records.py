@@ -1,4 +1,8 @@
-"""What CVAT answers and is told, as compact typed records (msgspec); fields that nobody reads are left out."""
+"""What CVAT answers and is told, as compact typed records (msgspec); fields that nobody reads are left out.
+
+Records that come by the hundred thousand are not tracked by the garbage collector (`gc=False`): they refer to nothing
+that could refer back to them, and it would look at each of them again and again.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -61,14 +65,14 @@ class CvatJob(msgspec.Struct, frozen=True):
     assignee: User | None = None
 
 
-class Attribute(msgspec.Struct, frozen=True):
+class Attribute(msgspec.Struct, frozen=True, gc=False):
     """An attribute's value, by the id of its specification."""
 
     spec_id: int
     value: str
 
 
-class NewShape(msgspec.Struct, frozen=True):
+class NewShape(msgspec.Struct, frozen=True, gc=False):
     """A shape to be created. Points are in pixels; the frame is the task's."""
 
     frame: int
@@ -82,7 +86,7 @@ class NewShape(msgspec.Struct, frozen=True):
     attributes: tuple[Attribute, ...] = ()
 
 
-class CvatShape(msgspec.Struct, frozen=True):
+class CvatShape(msgspec.Struct, frozen=True, gc=False):
     """A shape as CVAT holds it."""
 
     id: int

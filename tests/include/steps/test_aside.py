@@ -26,13 +26,13 @@ def test_a_batch_that_was_carried_already_is_carried_again_without_a_second_task
     world.land(2)
     batch = world.carry()[0]
     jobs = [job.cvat_id for job in world.ledger.batches.jobs(batch.id)]
-    shapes = [world.cvat.annotations(job) for job in jobs if job]
+    shapes = [world.cvat.annotations.read(job) for job in jobs if job]
     world.ledger.batches.fail(batch.id, "by mistake")
     assert take_back(world.project, world.ledger) == 1
     go_on(world)
     again = world.ledger.batches.get([batch.id])[0]
     assert (again.stage, again.task_id, again.reason) == (Stage.ROUTED, batch.task_id, None)
-    assert [world.cvat.annotations(job) for job in jobs if job] == shapes
+    assert [world.cvat.annotations.read(job) for job in jobs if job] == shapes
     require_none_aside(world.project, world.ledger)
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.clients.cvat import (
+    Annotations,
     Attribute,
     BucketAccess,
+    Content,
     CvatClient,
     InvalidError,
     NewShape,
@@ -239,30 +241,46 @@ def test_shapes_come_back_with_ids_in_the_order_sent_and_are_read_as_sent(
     cvat: CvatClient, project: int, task: int
 ) -> None:
     (job, _), sent = cvat.jobs(task_id=task), shapes(cvat, project)
-    created = cvat.create_shapes(job.id, sent)
+    created = cvat.annotations.create(job.id, sent)
     fields = NewShape.__struct_fields__
     assert [[getattr(made, field) for field in fields] for made in created] == [
         [getattr(shape, field) for field in fields] for shape in sent
     ]
-    assert sorted(cvat.annotations(job.id).shapes, key=lambda shape: shape.id) == created
+    assert sorted(cvat.annotations.read(job.id).shapes, key=lambda shape: shape.id) == created
 
 
 def test_shapes_can_be_deleted_and_again(cvat: CvatClient, project: int, task: int) -> None:
     (job, _) = cvat.jobs(task_id=task)
-    first, second = cvat.create_shapes(job.id, shapes(cvat, project))
-    cvat.delete_shapes(job.id, [first])
-    cvat.delete_shapes(job.id, [first])
-    assert cvat.annotations(job.id).shapes == [second]
+    first, second = cvat.annotations.create(job.id, shapes(cvat, project))
+    cvat.annotations.delete(job.id, [first])
+    cvat.annotations.delete(job.id, [first])
+    assert cvat.annotations.read(job.id).shapes == [second]
 
 
 def test_an_unknown_label_is_refused_and_nothing_is_drawn(cvat: CvatClient, project: int, task: int) -> None:
     (job, _) = cvat.jobs(task_id=task)
     wrong = [NewShape(0, 10**6, "rectangle", (1.0, 2.0, 3.0, 4.0), "auto", 1.0)]
     with pytest.raises(InvalidError, match="label_id `1000000` is invalid"):
-        cvat.create_shapes(job.id, shapes(cvat, project) + wrong)
-    assert cvat.annotations(job.id).shapes == []
+        cvat.annotations.create(job.id, shapes(cvat, project) + wrong)
+    assert cvat.annotations.read(job.id).shapes == []
 
 
-def test_frames_that_people_took_out_are_told_of_their_job(server: Emulated, cvat: CvatClient, task: int) -> None:
+def test_frames_that_people_took_out_are_told(server: Emulated, cvat: CvatClient, task: int) -> None:
     server.patch(f"/api/tasks/{task}/data/meta", {"deleted_frames": [1, 2]})
-    assert [cvat.deleted_frames(job.id) for job in cvat.jobs(task_id=task)] == [{1}, {2}]
+    assert cvat.meta(task).deleted_frames == [1, 2]
+    contents = cvat.annotations.each(job.id for job in cvat.jobs(task_id=task))
+    assert [content.deleted_frames for content in contents if isinstance(content, Content)] == [{1}, {2}]
+
+
+def test_many_jobs_are_read_in_the_order_given_and_one_that_cannot_be_read_costs_only_itself(
+    cvat: CvatClient, project: int, task: int
+) -> None:
+    first, second = cvat.jobs(task_id=task)
+    (later,) = cvat.annotations.create(second.id, shapes(cvat, project)[:1])
+    found = list(cvat.annotations.each([second.id, 10**6, first.id, second.id]))
+    assert [getattr(content, "annotations", type(content)) for content in found] == [
+        Annotations([later], [], []),
+        NotFoundError,
+        Annotations([], [], []),
+        Annotations([later], [], []),
+    ]
