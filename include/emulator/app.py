@@ -25,7 +25,6 @@ from include.emulator.routes import (
     data,
     exports,
     frames,
-    imports,
     issues,
     jobs,
     labels,
@@ -44,7 +43,7 @@ from include.emulator.worker import Worker
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
 _ROUTES = (
     *(auth, users, projects, labels, tasks, frames, data, jobs),
-    *(annotations, issues, exports, imports, requests, serverless, storages, control),
+    *(annotations, issues, exports, requests, serverless, storages, control),
 )
 
 
