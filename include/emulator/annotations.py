@@ -23,6 +23,16 @@ class Target:
     jobs: tuple[sqlite3.Row, ...]
     by_frame: bool
 
+    @classmethod
+    def of_task(cls, connection: sqlite3.Connection, task: sqlite3.Row) -> "Target":
+        rows = connection.execute("SELECT * FROM jobs WHERE task_id = ? ORDER BY start_frame", (task["id"],)).fetchall()
+        return cls(task, tuple(rows), by_frame=True)
+
+    @classmethod
+    def of_job(cls, connection: sqlite3.Connection, job: sqlite3.Row) -> "Target":
+        task = connection.execute("SELECT * FROM tasks WHERE id = ?", (job["task_id"],)).fetchone()
+        return cls(task, (job,), by_frame=False)
+
     def takes(self, job: sqlite3.Row, item: Item) -> bool:
         return not self.by_frame or job["start_frame"] <= item["frame"] <= job["stop_frame"]
 

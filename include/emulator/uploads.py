@@ -37,19 +37,21 @@ def keep(state: State, task_id: int, files: Iterable[tuple[str, BinaryIO]]) -> N
     if len({name for name, _ in named}) != len(named):
         raise server_error()
     folder = state.uploads(task_id)
+    parts = [(name, written(folder, source)) for name, source in named]
+    claim(state, task_id, parts)
+
+
+def written(folder: Path, source: BinaryIO) -> Path:
+    """A new file in the folder with all of the source; a killed server's are swept away."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [(name, _written(folder, source)) for name, source in named]
-    _claim(state, task_id, parts)
-
-
-def _written(folder: Path, source: BinaryIO) -> Path:
     part = folder / f".{uuid.uuid4().hex}.part"
     with part.open("wb") as target:
         shutil.copyfileobj(source, target)
     return part
 
 
-def _claim(state: State, task_id: int, parts: list[tuple[str, Path]]) -> None:
+def claim(state: State, task_id: int, parts: list[tuple[str, Path]]) -> None:
+    """Makes whole files those of a task, all or none. Raises a 500 refusal when it has one of such a name."""
     try:
         with state.write() as connection:
             ensure_data(connection, task_id, state.now())
@@ -67,31 +69,29 @@ def _claim(state: State, task_id: int, parts: list[tuple[str, Path]]) -> None:
 
 def sweep(state: State) -> None:
     """Removes the pieces of uploads that a killed server was still writing. Resumable ones can go on."""
-    for part in (state.folder / "uploads").glob("*/.*.part"):
+    for part in (*(state.folder / "uploads").glob("*/.*.part"), *state.incoming.glob(".*.part")):
         part.unlink()
 
 
 class ResumableUpload:
     """A file that arrives in pieces (TUS). Its length and name ride in the names of two files until it is whole."""
 
-    def __init__(self, state: State, task_id: int, file_id: str) -> None:
-        self._state = state
-        self._task_id = task_id
-        self._part = state.uploads(task_id) / f".{file_id}.tus"
-        self._note = state.uploads(task_id) / f".{file_id}.note"
+    def __init__(self, folder: Path, file_id: str) -> None:
+        self._part = folder / f".{file_id}.tus"
+        self._note = folder / f".{file_id}.note"
 
     @classmethod
-    def begin(cls, state: State, task_id: int, user_id: int, name: str, length: int) -> str:
+    def begin(cls, folder: Path, user_id: int, name: str, length: int) -> str:
         """Returns the upload's id."""
         file_id = f"{user_id}_{uuid.uuid4()}"
-        upload = cls(state, task_id, file_id)
-        upload._part.parent.mkdir(parents=True, exist_ok=True)
+        upload = cls(folder, file_id)
+        folder.mkdir(parents=True, exist_ok=True)
         upload._part.touch()
         upload._note.write_text(f"{length} {base_name(name)}")
         return file_id
 
     def _about(self) -> tuple[int, str]:
-        if not self._note.is_file():
+        if not self._note.is_file() or not self._part.is_file():
             raise Refusal(404, {"detail": "Not found."})
         length, _, name = self._note.read_text().partition(" ")
         return int(length), name
@@ -105,20 +105,28 @@ class ResumableUpload:
     def length(self) -> int:
         return self._about()[0]
 
+    @property
+    def name(self) -> str:
+        return self._about()[1]
+
+    @property
+    def part(self) -> Path:
+        """Where the pieces are. Once the file is whole it may be moved; then `forget` the upload."""
+        return self._part
+
     def append(self, offset: int, piece: bytes) -> int:
-        """Adds a piece at the end; the last one completes the file. Returns the new offset.
+        """Adds a piece at the end. Returns the new offset.
 
         Raises:
             Refusal: 409 when the piece does not start where the file ends, 413 when it goes past its length.
         """
-        length, name = self._about()
         if offset != self.offset:
             raise Refusal(409, "", headers={"upload-offset": str(self.offset)})
-        if offset + len(piece) > length:
+        if offset + len(piece) > self.length:
             raise Refusal(413, "")
         with self._part.open("ab") as target:
             target.write(piece)
-        if offset + len(piece) == length:
-            _claim(self._state, self._task_id, [(name, self._part)])
-            self._note.unlink()
         return offset + len(piece)
+
+    def forget(self) -> None:
+        self._note.unlink()

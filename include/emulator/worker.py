@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from include.emulator import exports, reading, requests, serverless
+from include.emulator import exports, imports, incoming, reading, requests, serverless
 from include.emulator.requests import RequestFailure
 from include.emulator.state import State
 
@@ -23,7 +23,7 @@ Work = Callable[[State, sqlite3.Row], Finish]
 Queue = Literal["import", "export", "annotation"]
 
 _WORK: dict[Queue, dict[str, Work]] = {
-    "import": {"create:task": reading.work},
+    "import": {"create:task": reading.work, "import:annotations": imports.work},
     "export": {"export:annotations": exports.work, "export:dataset": exports.work},
     "annotation": {serverless.TYPE: serverless.work},
 }
@@ -48,6 +48,7 @@ class Worker:
     def start(self) -> None:
         with self._state.write() as connection:
             requests.requeue_interrupted(connection)
+        incoming.sweep(self._state)
         for thread in self._threads:
             thread.start()
 
@@ -92,6 +93,7 @@ class Worker:
                     return  # the request stays started; the next server takes it up again
             assert request is not None
             self._do(_WORK[queue][request["type"]], request, failure)
+            incoming.sweep(self._state)
 
     def _take(self, queue: Queue) -> sqlite3.Row | None:
         with self._state.write() as connection:

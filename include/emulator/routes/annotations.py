@@ -23,15 +23,11 @@ _Find = Callable[[UserCall, sqlite3.Connection, int], Target]
 
 
 def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> Target:
-    job = access.job(connection, call.user, job_id)
-    task = connection.execute("SELECT * FROM tasks WHERE id = ?", (job["task_id"],)).fetchone()
-    return Target(task, (job,), by_frame=False)
+    return Target.of_job(connection, access.job(connection, call.user, job_id))
 
 
 def _task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> Target:
-    task = access.task(connection, call.user, task_id)
-    rows = connection.execute("SELECT * FROM jobs WHERE task_id = ? ORDER BY start_frame", (task_id,)).fetchall()
-    return Target(task, tuple(rows), by_frame=True)
+    return Target.of_task(connection, access.task(connection, call.user, task_id))
 
 
 def _get(call: UserCall, find: _Find, number: int) -> Response:

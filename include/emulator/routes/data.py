@@ -1,12 +1,8 @@
 """A task's data on its way in: uploads in every form that clients use, and links to a bucket."""
 
-import base64
-import binascii
 import re
 import sqlite3
-import sys
 from collections import defaultdict
-from email.header import Header
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -14,20 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from include.emulator import access, jobs, requests, uploads
-from include.emulator.answers import CvatJson, Refusal, forbidden, invalid
+from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Somebody, UserCall
 from include.emulator.reading import DataRequest
+from include.emulator.routes import tus
 
 router = APIRouter()
 
 _MAX_FILES = 100_000
-_TUS = {
-    "tus-resumable": "1.0.0",
-    "tus-version": "1.0.0",
-    "tus-extension": "",
-    "tus-max-size": "26843545600",
-    "cache-control": "no-store",
-}
 
 
 @router.post("/api/tasks/{task_id}/data")
@@ -43,7 +33,12 @@ async def post_data(call: Somebody, task_id: int) -> Response:
 def _post_json(call: UserCall, task_id: int) -> Response:
     headers = call.request.headers
     if "upload-length" in headers:
-        return _begin_resumable(call, task_id)
+        name, length = tus.announced(call)
+        with call.state.write() as connection:
+            _open_task(call, connection, task_id)
+            uploads.ensure_data(connection, task_id, call.state.now())
+        file_id = uploads.ResumableUpload.begin(call.state.uploads(task_id), call.user.id, name, length)
+        return tus.begun(call, f"api/tasks/{task_id}/data/{file_id}", name)
     if "upload-start" in headers:
         with call.state.write() as connection:
             _open_task(call, connection, task_id)
@@ -118,50 +113,22 @@ def _check_storage(call: UserCall, connection: sqlite3.Connection, storage_id: i
         raise forbidden()
 
 
-def _begin_resumable(call: UserCall, task_id: int) -> Response:
-    headers = call.request.headers
-    try:
-        pairs = (pair.split(" ", 1) for pair in headers.get("upload-metadata", "").split(","))
-        metadata = {key: base64.b64decode(value).decode() for key, value in pairs}
-        name, length = uploads.base_name(metadata["filename"]), int(headers["upload-length"])
-    except (ValueError, KeyError, binascii.Error) as error:
-        raise Refusal(400, "") from error
-    with call.state.write() as connection:
-        _open_task(call, connection, task_id)
-        uploads.ensure_data(connection, task_id, call.state.now())
-    file_id = uploads.ResumableUpload.begin(call.state, task_id, call.user.id, name, length)
-    location = call.url(f"api/tasks/{task_id}/data/{file_id}")
-    return Response(status_code=201, headers={**_TUS, "location": location, "upload-filename": _in_header(name)})
-
-
-def _in_header(name: str) -> str:
-    """As Django writes headers: what is not Latin-1 is an encoded word (RFC 2047)."""
-    try:
-        name.encode("latin-1")
-    except UnicodeEncodeError:
-        return Header(name, "utf-8", maxlinelen=sys.maxsize).encode()
-    return name
-
-
 @router.head("/api/tasks/{task_id}/data/{file_id}")
 def resumable_offset(call: Somebody, task_id: int, file_id: str) -> Response:
-    upload = _resumable(call, task_id, file_id)
-    about = {"upload-offset": str(upload.offset), "upload-length": str(upload.length)}
-    return Response(status_code=200, headers={**_TUS, **about})
+    return tus.offset(_resumable(call, task_id, file_id))
 
 
 @router.patch("/api/tasks/{task_id}/data/{file_id}")
 def resumable_append(call: Somebody, task_id: int, file_id: str) -> Response:
-    sent = call.request.headers.get("upload-offset", "")
-    if not sent.isdecimal():
-        raise Refusal(400, "")
-    offset = _resumable(call, task_id, file_id).append(int(sent), call.raw)
-    return Response(status_code=204, headers={**_TUS, "upload-offset": str(offset)})
+    upload = _resumable(call, task_id, file_id)
+    answer = tus.append(call, upload)
+    if upload.offset == upload.length:
+        uploads.claim(call.state, task_id, [(upload.name, upload.part)])
+        upload.forget()
+    return answer
 
 
 def _resumable(call: UserCall, task_id: int, file_id: str) -> uploads.ResumableUpload:
     with call.state.read() as connection:
         _open_task(call, connection, task_id)
-    if not re.fullmatch(rf"{call.user.id}_[0-9a-f-]{{36}}", file_id):
-        raise Refusal(404, {"detail": "Not found."})
-    return uploads.ResumableUpload(call.state, task_id, file_id)
+    return tus.find(call, call.state.uploads(task_id), file_id)

@@ -55,7 +55,7 @@ def enqueue(call: UserCall, target: Target, row: sqlite3.Row, kind: str, name: s
             connection,
             call.user,
             request_id,
-            _operation(connection, target, row, kind, call.query.get("format")),
+            operation(connection, target, row, kind, call.query.get("format")),
             destination.dump(),
             call.state.now(),
             download=None if destination.cloud_storage_id else call.query.get("filename") or name,
@@ -77,9 +77,10 @@ def _destination(call: UserCall, connection: sqlite3.Connection, name: str) -> D
     return Destination(int(storage_id), call.query.get("filename") or name)
 
 
-def _operation(
-    connection: sqlite3.Connection, target: Target, row: sqlite3.Row, kind: str, wanted: str | None
+def operation(
+    connection: sqlite3.Connection, target: Target, row: sqlite3.Row, kind: str, wanted: str | None = None
 ) -> Operation:
+    """What a request does to a project, task or job: it knows those around it too."""
     ids: dict[str, Any] = {f"{target}_id": row["id"]}
     if target == "job":
         ids["task_id"] = row["task_id"]
