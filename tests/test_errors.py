@@ -33,7 +33,7 @@ images: {uri: s3://images/incoming/}
 labels:
   - {name: word, attributes: [{name: text}]}
   - {name: number, attributes: [{name: text}]}
-annotator: {name: rapidocr}
+annotators: [{model: rapidocr}]
 ledger: {store: s3://data/ledger}
 release: {remote: s3://data/dvc}
 """
@@ -157,7 +157,7 @@ def test_labels_that_the_project_does_not_have_are_told_before_anything_is_predi
 def test_an_unknown_annotator(world: World) -> None:
     world.write(PROJECT.replace("rapidocr", "yolo99"))
     message = sentence(lambda: prediction_shards.function(world.file), retried=False)
-    assert message.startswith(f"{world.file}: there is no annotator 'yolo99': known are rapidocr")
+    assert message.startswith(f"{world.file}: there is no annotator 'yolo99': known are ")
 
 
 def test_a_connection_that_is_not_defined(world: World) -> None:

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from cvat_sdk.auto_annotation import DetectionFunction
@@ -40,21 +41,24 @@ class Annotator:
         return f"{self.name}@{self.version}"
 
 
-def load(name: str, settings: Mapping[str, Any]) -> Annotator:
-    """The annotator of that name: a known one, or a user's own as `module:attribute`.
+def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None) -> Annotator:
+    """The annotator of that model: a known one, or a user's own as `module:attribute`; its name is the model's by
+    default.
 
-    The attribute is a class or function that takes the settings as keyword arguments and returns a
-    VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
+    The attribute is a class or function that takes the settings as keyword arguments, and `weights` where a file is
+    given, and returns a VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
     """
-    make = _find(name, _KNOWN.get(name, name))
+    make = _find(model, _KNOWN.get(model, model))
+    file = {} if weights is None else {"weights": weights}
     try:
-        function = make(**settings)
+        function = make(**settings, **file)
     except (TypeError, ValueError) as error:
-        raise UnknownAnnotator(f"annotator {name!r} does not take the settings {dict(settings)}: {error}") from error
+        given = f"the settings {dict(settings)}" + (" with weights" if file else "")
+        raise UnknownAnnotator(f"annotator {model!r} does not take {given}: {error}") from error
     lacking = [part for part in ("spec", "detect", "version") if not hasattr(function, part)]
     if lacking:
-        raise UnknownAnnotator(f"annotator {name!r} makes no detection function: it lacks {', '.join(lacking)}")
-    return Annotator(name, function.version, function)
+        raise UnknownAnnotator(f"annotator {model!r} makes no detection function: it lacks {', '.join(lacking)}")
+    return Annotator(name or model, function.version, function)
 
 
 def _find(name: str, path: str) -> Any:

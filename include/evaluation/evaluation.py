@@ -33,7 +33,7 @@ class Coverage:
 class Evaluation:
     """One annotator (`name@version`) against the revisions named: the figures for everything finished, the
     same for the audit sample alone (None without one), and what people did with the predictions they were
-    shown.
+    shown (None for an annotator that people were shown nothing of).
 
     The id is the digest of the revisions, the annotator and the settings: the same question, the same id.
     """
@@ -45,7 +45,7 @@ class Evaluation:
     coverage: Coverage
     figures: Figures
     audit: Figures | None
-    outcomes: Outcomes
+    outcomes: Outcomes | None
 
 
 _JSON: TypeAdapter[Evaluation] = TypeAdapter(Evaluation)
@@ -59,9 +59,10 @@ def evaluate(
     revision_ids: Collection[str],
     jobs_finished: int,
     images_finished: int,
+    shown: bool = True,
 ) -> Evaluation:
     """Evaluate the images of all reviewed jobs, whose revisions are named, against what the annotator
-    predicted.
+    predicted; `shown` says whether people saw that.
 
     The order of images and objects does not matter. Raises ValueError where a job was accepted automatically
     (no person saw it: such a figure would measure the model against itself), where an image comes twice,
@@ -80,7 +81,7 @@ def evaluate(
         coverage=coverage,
         figures=detection_figures(images, settings),
         audit=detection_figures(audited, settings) if audited else None,
-        outcomes=count_outcomes(images, settings.outcome_iou),
+        outcomes=count_outcomes(images, settings.outcome_iou) if shown else None,
     )
 
 

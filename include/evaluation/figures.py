@@ -13,14 +13,14 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Every figure that has a value under a name that MLflow takes: `f1/<class>`, `f1/micro`, `f1/macro` and
     alike for precision, recall, mean_iou, support, tp, fp and fn; `audit/f1/…` for the audit sample; `kept`,
     `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None is left out."""
-    outcomes = evaluation.outcomes
     metrics = {**asdict(evaluation.coverage), "share_measured": evaluation.coverage.share_measured}
     metrics |= dict(_metrics_of(evaluation.figures))
     if evaluation.audit:
         metrics |= {f"audit/{name}": value for name, value in _metrics_of(evaluation.audit)}
-    metrics |= asdict(outcomes.total)
-    for label, counts in outcomes.by_class.items():
-        metrics |= _suffixed(asdict(counts), metric_label(label))
+    if evaluation.outcomes:
+        metrics |= asdict(evaluation.outcomes.total)
+        for label, counts in evaluation.outcomes.by_class.items():
+            metrics |= _suffixed(asdict(counts), metric_label(label))
     return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
@@ -47,8 +47,13 @@ def table(evaluation: Evaluation) -> str:
     rows += [_row("micro", figures.micro.rates, figures.micro.support), _row("macro", figures.macro, None)]
     if evaluation.audit:
         rows.append(_row("audit (micro)", evaluation.audit.micro.rates, evaluation.audit.micro.support))
-    done = ", ".join(f"{count} {outcome}" for outcome, count in asdict(evaluation.outcomes.total).items())
-    return "\n".join([heading, "", *_aligned(rows), "", f"worst class: {figures.worst or '-'}; {done}"])
+    return "\n".join([heading, "", *_aligned(rows), "", f"worst class: {figures.worst or '-'}; {_done(evaluation)}"])
+
+
+def _done(evaluation: Evaluation) -> str:
+    if evaluation.outcomes is None:
+        return "people were shown nothing of it"
+    return ", ".join(f"{count} {outcome}" for outcome, count in asdict(evaluation.outcomes.total).items())
 
 
 def _metrics_of(figures: Figures) -> Iterator[tuple[str, float | None]]:

@@ -1,11 +1,13 @@
 """Batches: ordered sets of images, one CVAT task each, planned so that jobs are homogeneous by route."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from include.lifecycle.assignment import Asked
 from include.lifecycle.routing import Route, is_audited, probability
 
 
@@ -24,12 +26,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image that could be batched: it has predictions, and waits since it was discovered."""
+    """An image that could be batched: it has the predictions of those who were asked, and waits since it was
+    discovered."""
 
     image_id: str
     uri: str
     sure: bool
     waiting_since: datetime
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,13 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
-    """Images in the order of their frames. The digest is of that order: the same images, the same name."""
+    """Images in the order of their frames, about which the same annotators were asked. The digest is of that order:
+    the same images, the same name."""
 
     digest: str
     image_ids: tuple[str, ...]
     jobs: tuple[PlannedJob, ...]
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,19 @@ class BatchRules:
 def plan(candidates: Iterable[Candidate], rules: BatchRules, now: datetime) -> Iterator[PlannedBatch]:
     """Batches of the candidates that may close now; the others go on waiting.
 
-    Sure images come first, then the others, each by URI. Sure images that do not fill a job join the others, so
-    that every job is homogeneous: sure throughout, or for people. A batch closes when it is full, or when one of
-    its images has waited `max_wait`. Same candidates, rules and time, same batches.
+    About all images of a batch the same annotators were asked. Sure images come first, then the others, each by URI.
+    Sure images that do not fill a job join the others, so that every job is homogeneous: sure throughout, or for
+    people. A batch closes when it is full, or when one of its images has waited `max_wait`. Same candidates, rules and
+    time, same batches.
     """
+    groups: dict[tuple[Asked, ...], list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        groups[candidate.asked].append(candidate)
+    for asked in sorted(groups, key=lambda asked: [one.id for one in asked]):
+        yield from _plan(groups[asked], rules, now)
+
+
+def _plan(candidates: Sequence[Candidate], rules: BatchRules, now: datetime) -> Iterator[PlannedBatch]:
     ordered = _by_route(candidates, rules.job_size)
     for start in range(0, len(ordered), rules.size):
         members = ordered[start : start + rules.size]
@@ -90,7 +105,7 @@ def _batch(members: Sequence[Candidate], rules: BatchRules) -> PlannedBatch:
     image_ids = tuple(member.image_id for member in members)
     starts = range(0, len(members), rules.job_size)
     jobs = tuple(_job(index, start, members, rules) for index, start in enumerate(starts))
-    return PlannedBatch(_digest(image_ids), image_ids, jobs)
+    return PlannedBatch(_digest(image_ids), image_ids, jobs, members[0].asked)
 
 
 def _job(index: int, start: int, members: Sequence[Candidate], rules: BatchRules) -> PlannedJob:

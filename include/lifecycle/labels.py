@@ -175,5 +175,19 @@ def predictions_today(predictions: ImagePredictions, names: Mapping[str, str]) -
     return replace(predictions, objects=tuple(objects))
 
 
+Defaults = Mapping[str, Mapping[str, str]]
+
+
+def default_values(project: Project) -> Defaults:
+    """What attributes are at first, by label and attribute."""
+    return {label.name: {a.name: a.default_value for a in label.attributes} for label in project.labels}
+
+
+def completed(shape: Shape, defaults: Defaults) -> Shape:
+    """The shape with all attributes of its label: those that nobody set are as CVAT shows them."""
+    attributes = {**defaults.get(shape.label, {}), **dict(shape.attributes)}
+    return replace(shape, attributes=tuple(sorted(attributes.items())))
+
+
 def _shape_today(shape: Shape, names: Mapping[str, str]) -> Shape:
     return replace(shape, label=names.get(shape.label, shape.label))

@@ -51,7 +51,7 @@ def day_records(stack: Stack, before: Sequence[DayRecord]) -> list[DayRecord]:
     ledger = stack.ledger()
     try:
         evaluation = _latest(stack, ledger)
-        totals = _totals(ledger, evaluation.outcomes.total if evaluation else OutcomeCounts())
+        totals = _totals(ledger, evaluation.outcomes.total if evaluation and evaluation.outcomes else OutcomeCounts())
         released = {release.tag for release in ledger.releases.all(PROJECT) if release.released_at}
     finally:
         ledger.engine.dispose()

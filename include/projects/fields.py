@@ -101,6 +101,10 @@ ConnectionId = Annotated[
     str,
     Like("[A-Za-z0-9_.-]{1,200}", "must be the id of an Airflow connection: letters, digits, _, . and - only"),
 ]
+AnnotatorName = Annotated[
+    str, Like("[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}", "names predictions: use letters, digits, _, -, . and : only")
+]
+Sha256 = Annotated[str, Like("[0-9a-f]{64}", "must be a SHA-256: 64 lower-case hexadecimal digits")]
 SplitName = Annotated[str, Like("[A-Za-z0-9_-]+", "names a file: use letters, digits, _ and - only")]
 Folder = Annotated[
     str, Like(rf"{_BUCKET}[^\s/](?:.*[^\s/])?", "must look like s3://bucket/folder, without a slash at its end")

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from include.projects.fields import (
+    AnnotatorName,
     ConnectionId,
     DataMode,
     Folder,
@@ -15,6 +16,7 @@ from include.projects.fields import (
     Schedule,
     Section,
     Settings,
+    Sha256,
     Share,
     SplitName,
 )
@@ -59,11 +61,38 @@ class Cvat(Section):
     )
 
 
-class Annotator(Section):
-    """The model that pre-annotates."""
+class Weights(Section):
+    """A model's file."""
 
-    name: str = Field(min_length=1, description="A bundled annotator's name, or module:attribute of your own.")
-    settings: Settings = Field(default_factory=dict, description="What the annotator is made with; no secrets.")
+    uri: str = Field(min_length=1, description="s3://…, https://…, models:/name@alias (MLflow's registry), or a path.")
+    sha256: Sha256 | None = Field(
+        default=None, description="The file's SHA-256; needed unless MLflow's registry or this machine has it."
+    )
+
+
+class Annotator(Section):
+    """A model that pre-annotates."""
+
+    model: str = Field(min_length=1, description="A bundled model's name, or module:attribute of your own.")
+    name: AnnotatorName | None = Field(
+        default=None,
+        description="What its predictions are called, with its version; the model's name by default.",
+    )
+    settings: Settings = Field(default_factory=dict, description="What the model is made with; no secrets.")
+    weights: Weights | None = Field(default=None, description="The model's file, where it is made with one.")
+    share: Share = Field(
+        default=1.0,
+        gt=0,
+        description="The share of the images it is asked about: annotators of one name split them (A/B).",
+    )
+    draws: bool = Field(
+        default=True, description="false: people do not see its predictions; they are kept and measured."
+    )
+
+    @property
+    def called(self) -> str:
+        """The name that its predictions carry."""
+        return self.name or self.model
 
 
 class Batches(Section):
@@ -195,7 +224,9 @@ class Project(Section):
         description="The classes of objects; their order is COCO's.", json_schema_extra={"minItems": 1}
     )
     cvat: Cvat = Field(default=Cvat(), description="Where people label.")
-    annotator: Annotator = Field(description="The model that pre-annotates.")
+    annotators: tuple[Annotator, ...] = Field(
+        description="The models that pre-annotate.", json_schema_extra={"minItems": 1}
+    )
     batches: Batches = Field(default=Batches(), description="How images become CVAT tasks.")
     routing: Routing = Field(default=Routing(), description="Who looks at what.")
     done: Done = Field(default=Done(), description="When a job counts as finished.")
@@ -212,6 +243,18 @@ class Project(Section):
             raise ValueError("a project needs a label")
         check_names("labels, with their former names,", [name for label in labels for name in label.all_names])
         return labels
+
+    @field_validator("annotators")
+    @classmethod
+    def _whole(cls, annotators: tuple[Annotator, ...]) -> tuple[Annotator, ...]:
+        if not annotators:
+            raise ValueError("a project needs an annotator")
+        for name in dict.fromkeys(annotator.called for annotator in annotators):
+            shares = [annotator.share for annotator in annotators if annotator.called == name]
+            if abs(sum(shares) - 1) > 1e-9:
+                wrong = f"the shares of those called {name!r} must add up to 1, not {sum(shares):g}"
+                raise ValueError(f"{wrong}; give annotators that are no versions of one another a name each")
+        return annotators
 
     @field_validator("release", "ledger")
     @classmethod

@@ -47,14 +47,18 @@ def _planned(
 ) -> Mapping[int, Planned]:
     """What is to be drawn, by job index, in the order of frames."""
     images = ledger.images.of_batch(batch.id)
-    answers = read_predictions(project, batch.annotator, [image.id for image in images], store, ledger)
-    if lacking := [image.uri for image in images if image.id not in answers]:
-        raise BatchError(f"the ledger has no predictions of {batch.annotator} for {lacking[0]}: it was changed by hand")
+    answers: dict[str, list[Prediction]] = {image.id: [] for image in images}
+    for annotator in (one.id for one in batch.asked if one.draws):
+        found = read_predictions(project, annotator, list(answers), store, ledger)
+        if lacking := [image.uri for image in images if image.id not in found]:
+            raise BatchError(f"the ledger has no predictions of {annotator} for {lacking[0]}: it was changed by hand")
+        for image_id, predictions in found.items():
+            answers[image_id] += predictions.objects
     return {
         job.index: [
             (prediction, _new_shape(frame, prediction, labels))
             for frame in range(job.start, job.stop)
-            for prediction in answers[images[frame].id].objects
+            for prediction in answers[images[frame].id]
         ]
         for job in jobs
     }

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from include.clients.bulk import BulkStore
@@ -12,7 +13,7 @@ from include.clients.tables import revision_from
 from include.evaluation.evaluation import Evaluation, evaluate, evaluation_id, from_json, to_json
 from include.evaluation.figures import flat_metrics, table
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
-from include.lifecycle.labels import current_names, revision_today
+from include.lifecycle.labels import completed, current_names, default_values, revision_today
 from include.lifecycle.predictions import ImagePredictions
 from include.lifecycle.reviews import Acceptance, Annotation, Revision
 from include.projects.model import Project
@@ -26,7 +27,8 @@ def evaluate_annotators(project: Project, store: BulkStore, ledger: Ledger, now:
     """
     by_annotator: dict[str, list[RevisionRecord]] = defaultdict(list)
     for record in ledger.reviews.current(project.name):
-        by_annotator[record.annotator].append(record)
+        for one in record.asked:
+            by_annotator[one.id].append(record)
     ids = []
     for annotator, records in sorted(by_annotator.items()):
         if all(record.accepted is Acceptance.AUTOMATIC for record in records):
@@ -90,14 +92,20 @@ def _evaluate(
     reviewed = [record for record in records if record.accepted is not Acceptance.AUTOMATIC]
     image_ids = [image_id for record in reviewed for image_id in revisions[record].image_ids]
     answers = read_predictions(project, annotator, image_ids, store, ledger)
+    shown = any(one.draws for record in reviewed for one in record.asked if one.id == annotator)
     applied = {batch: ledger.batches.applied_shapes(batch) for batch in {record.batch_id for record in reviewed}}
     return evaluate(
-        [image for record in reviewed for image in _images(revisions[record], answers, applied[record.batch_id])],
+        [
+            image
+            for record in reviewed
+            for image in _images(project, revisions[record], answers, applied[record.batch_id])
+        ],
         _settings(project),
         annotator=annotator,
         revision_ids=[_key(record) for record in reviewed],
         jobs_finished=len(records),
         images_finished=sum(len(revision.image_ids) for revision in revisions.values()),
+        shown=shown,
     )
 
 
@@ -106,13 +114,15 @@ def _key(record: RevisionRecord) -> str:
 
 
 def _images(
-    revision: Revision, answers: Mapping[str, ImagePredictions], applied: Mapping[str, int]
+    project: Project, revision: Revision, answers: Mapping[str, ImagePredictions], applied: Mapping[str, int]
 ) -> Iterator[ReviewedImage]:
+    defaults = default_values(project)
     drawn: dict[str, list[Annotation]] = defaultdict(list)
     for annotation in revision.annotations:
-        drawn[annotation.image_id].append(annotation)
+        drawn[annotation.image_id].append(replace(annotation, shape=completed(annotation.shape, defaults)))
     for image_id in revision.image_ids:
-        predictions = answers[image_id].objects
+        found = answers[image_id].objects
+        predictions = tuple(replace(one, shape=completed(one.shape, defaults)) for one in found)
         yield ReviewedImage(
             image_id=image_id,
             predictions=predictions,

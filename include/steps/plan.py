@@ -1,9 +1,11 @@
 """Select and plan: waiting images with predictions become batches, jobs homogeneous by route."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import WaitingImage
+from include.lifecycle.assignment import Asked, assigned
 from include.lifecycle.batches import BatchRules, Candidate, Stage, plan
 from include.lifecycle.routing import is_sure
 from include.projects.model import Project
@@ -11,19 +13,31 @@ from include.projects.model import Project
 _LEASE = timedelta(minutes=10)
 
 
-def plan_batches(project: Project, annotator: str, ledger: Ledger, now: datetime, holder: str) -> int:
+def plan_batches(project: Project, versions: Sequence[str], ledger: Ledger, now: datetime, holder: str) -> int:
     """Record the batches that may close now, and say how many; the other images go on waiting.
 
-    One run plans a project at a time: raises LeaseTakenError where another does.
+    The versions are those (`name@version`) of the project's annotators, in the file's order. One run plans a project
+    at a time: raises LeaseTakenError where another does.
     """
     with ledger.leases.hold(f"plan/{project.name}", holder, _LEASE):
-        planned = plan(candidates(project, annotator, ledger), rules_of(project), now)
-        return ledger.batches.add(project.name, annotator, project.batches.job_size, planned, now)
+        planned = plan(candidates(project, versions, ledger), rules_of(project), now)
+        return ledger.batches.add(project.name, project.batches.job_size, planned, now)
 
 
-def candidates(project: Project, annotator: str, ledger: Ledger) -> list[Candidate]:
-    """The waiting images that have the annotator's predictions."""
-    return [_candidate(project, image) for image in ledger.images.waiting(project.name, annotator)]
+def candidates(project: Project, versions: Sequence[str], ledger: Ledger) -> list[Candidate]:
+    """The waiting images that have the predictions of all annotators that are asked about them."""
+    found = []
+    for image in ledger.images.waiting(project.name, versions):
+        asked = asked_about(project, versions, image.image_id)
+        if all(one.id in image.lowest for one in asked):
+            found.append(_candidate(project, image, asked))
+    return found
+
+
+def asked_about(project: Project, versions: Sequence[str], image_id: str) -> tuple[Asked, ...]:
+    """The annotator versions that are asked about an image."""
+    chosen = assigned(image_id, project.annotators, project.routing.seed)
+    return tuple(Asked(versions[index], project.annotators[index].draws) for index in chosen)
 
 
 def rules_of(project: Project) -> BatchRules:
@@ -44,6 +58,8 @@ def batch_shards(project: Project, ledger: Ledger, size: int) -> list[list[str]]
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _candidate(project: Project, image: WaitingImage) -> Candidate:
-    scores = [] if image.lowest_score is None else [image.lowest_score]
-    return Candidate(image.image_id, image.uri, is_sure(scores, project.routing.accept_above), image.discovered_at)
+def _candidate(project: Project, image: WaitingImage, asked: tuple[Asked, ...]) -> Candidate:
+    drawn = [image.lowest[one.id] for one in asked if one.draws]
+    scores = [score for score in drawn if score is not None]
+    sure = is_sure(scores, project.routing.accept_above)
+    return Candidate(image.image_id, image.uri, sure, image.discovered_at, asked)

@@ -11,7 +11,8 @@ from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import PredictedImage
 from include.clients.tables import predictions_from, predictions_table
-from include.lifecycle.images import Reason
+from include.lifecycle.assignment import assigned
+from include.lifecycle.images import Image, Reason
 from include.lifecycle.labels import current_names, predictions_today
 from include.lifecycle.predictions import ImagePredictions
 from include.projects.model import Project
@@ -23,21 +24,30 @@ _NEXT_DISCOVERY = (Reason.REPLACED, Reason.MISSING)  # changed since it was list
 
 @dataclass(frozen=True, slots=True)
 class PredictionShard:
-    """Waiting images whose URIs come after one and are not after another."""
+    """Waiting images whose URIs come after one and are not after another, for one of the project's annotators (its
+    place in the file)."""
 
+    annotator: int
     after: str
     last: str
     images: int
 
 
-def prediction_shards(project: Project, annotator: str, ledger: Ledger, size: int) -> list[PredictionShard]:
-    """The images without the annotator's answers, cut into shards that can run side by side."""
+def prediction_shards(project: Project, versions: Sequence[str], ledger: Ledger, size: int) -> list[PredictionShard]:
+    """The images without an annotator's answers, cut into shards that can run side by side; the versions
+    (`name@version`) are those of the project's annotators, in the file's order."""
     shards: list[PredictionShard] = []
-    after = ""
-    while images := ledger.images.unpredicted(project.name, annotator, after, size):
-        shards.append(PredictionShard(after, images[-1].uri, len(images)))
-        after = images[-1].uri
+    for place, version in enumerate(versions):
+        after = ""
+        while images := ledger.images.unpredicted(project.name, version, after, size):
+            if asked := _assigned_to(place, images, project):
+                shards.append(PredictionShard(place, after, images[-1].uri, len(asked)))
+            after = images[-1].uri
     return shards
+
+
+def _assigned_to(place: int, images: Sequence[Image], project: Project) -> list[Image]:
+    return [image for image in images if place in assigned(image.id, project.annotators, project.routing.seed)]
 
 
 def predict_shard(
@@ -55,7 +65,8 @@ def predict_shard(
     What was predicted before a kill is not predicted again. An image that fails goes to quarantine with its reason.
     Raises TooManyFailuresError beyond the project's share.
     """
-    images = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
+    waiting = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
+    images = _assigned_to(shard.annotator, waiting, project)
     failed, answers = 0, list[ImagePredictions]()
     for result in predict(annotator, images, bucket):
         if isinstance(result, ImagePredictions):

@@ -1,5 +1,6 @@
 """Preview: what an ingest run would do, without doing any of it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from include.lifecycle.batches import Candidate, plan
 from include.lifecycle.images import image_id
 from include.projects.model import Project
 from include.steps.discover import Discovery, Scope, foresee
-from include.steps.plan import candidates, rules_of
+from include.steps.plan import asked_about, candidates, rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,22 @@ class IngestPreview(Discovery):
 
 
 def preview_ingest(
-    project: Project, annotator: str, bucket: ImageBucket, ledger: Ledger, now: datetime, scope: Scope
+    project: Project, versions: Sequence[str], bucket: ImageBucket, ledger: Ledger, now: datetime, scope: Scope
 ) -> IngestPreview:
     """What a run would do now. Looks at the same objects as a run does; writes nothing anywhere."""
     foreseen = foresee(project, bucket, ledger, scope)
     going = set(foreseen.going)
-    unpredicted = [(i.id, i.uri) for i in ledger.images.unpredicted(project.name, annotator, "", None)]
+    unpredicted = _unpredicted(project, versions, ledger)
     coming = [(image_id(stored.uri, stored.etag), stored.uri) for stored in foreseen.coming]
     to_predict = {id_: uri for id_, uri in (*unpredicted, *coming) if id_ not in going}
-    waiting = [candidate for candidate in candidates(project, annotator, ledger) if candidate.image_id not in going]
-    waiting += [Candidate(id_, uri, sure=False, waiting_since=now) for id_, uri in to_predict.items()]
+    waiting = [candidate for candidate in candidates(project, versions, ledger) if candidate.image_id not in going]
+    waiting += [Candidate(id_, uri, False, now, asked_about(project, versions, id_)) for id_, uri in to_predict.items()]
     batches = sum(1 for _ in plan(waiting, rules_of(project), now))
     return IngestPreview(**asdict(foreseen.discovery), to_predict=len(to_predict), batches=batches)
+
+
+def _unpredicted(project: Project, versions: Sequence[str], ledger: Ledger) -> Iterator[tuple[str, str]]:
+    for version in versions:
+        for image in ledger.images.unpredicted(project.name, version, "", None):
+            if version in [one.id for one in asked_about(project, versions, image.id)]:
+                yield image.id, image.uri

@@ -80,8 +80,8 @@ def _labels(clients: ProjectClients) -> str:
     return "; ".join(map(str, changes)) or "CVAT has all of them"
 
 
-def _annotator(clients: ProjectClients) -> str:
-    return f"{clients.annotator.id} loads, and says nothing that the project does not know"
+def _annotators(clients: ProjectClients) -> str:
+    return f"{', '.join(clients.versions)}: loaded, and nothing that they say is unknown to the project"
 
 
 def _ledger(clients: ProjectClients) -> str:
@@ -103,7 +103,7 @@ _QUESTIONS: Mapping[str, Callable[[ProjectClients], str]] = {
     "manifests": _manifests,
     "ledger": _ledger,
     "ledger's store": _store,
-    "annotator": _annotator,
+    "annotators": _annotators,
     "cvat": _cvat,
     "labels": _labels,
     "assignees": _assignees,

@@ -67,7 +67,7 @@ def test_a_bad_project_file_costs_only_its_own_dags(tmp_path: Path, monkeypatch:
 def test_the_dag_of_a_bad_project_fails_with_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.yaml").write_text("name: broken\n")
     task = load(monkeypatch, tmp_path)["ingest_broken"].get_task("mend_the_project_file")
-    with pytest.raises(ValueError, match=r"broken\.yaml: .*line 1: annotator: it is missing"):
+    with pytest.raises(ValueError, match=r"broken\.yaml: .*line 1: annotators: it is missing"):
         task.python_callable(**task.op_kwargs) if task.op_kwargs else task.python_callable(*task.op_args)
 
 

@@ -3,10 +3,11 @@
 from sqlalchemy import Engine
 
 from include.clients.ledger.audit import AuditTable
-from include.clients.ledger.batches import BatchTable, NotWaitingError
+from include.clients.ledger.batches import BatchTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
+from include.clients.ledger.plans import NotWaitingError
 from include.clients.ledger.releases import PinnedError, ReleaseTable
 from include.clients.ledger.reviews import ReviewTable
 

@@ -1,5 +1,6 @@
 """The ledger's batches and jobs: how far each has come, and what was brought into CVAT."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,22 +10,25 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from include.clients.ledger.database import LedgerError, change
-from include.clients.ledger.tables import applied_shapes, batches, images, jobs
+from include.clients.ledger.database import change
+from include.clients.ledger.plans import NotWaitingError, record
+from include.clients.ledger.tables import applied_shapes, batch_annotators, batches, jobs
+from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import PlannedBatch, Stage
-from include.lifecycle.images import ImageState
 from include.lifecycle.routing import Route
+
+_CHUNK = 500  # SQLite takes 32,766 variables a statement at the most
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as recorded. Its id is the CVAT task's name too."""
+    """A batch as recorded, with the annotators that were asked about its images. Its id is the CVAT task's name too."""
 
     id: str
     project: str
     size: int
     job_size: int
-    annotator: str
+    asked: tuple[Asked, ...]
     stage: Stage
     reason: str | None
     task_id: int | None
@@ -60,17 +64,13 @@ class Job:
     revision_id: str | None
 
 
-class NotWaitingError(LedgerError):
-    """An image of a plan is not waiting any more."""
-
-
 class BatchTable:
     """Batches, their jobs, and the shapes that were applied."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, project: str, annotator: str, job_size: int, planned: Iterable[PlannedBatch], now: datetime) -> int:
+    def add(self, project: str, job_size: int, planned: Iterable[PlannedBatch], now: datetime) -> int:
         """Record a plan, whole or not at all, and say how many batches it made. Images leave their waiting state.
 
         Raises NotWaitingError where an image is in a batch already, or was set aside since it was planned.
@@ -79,7 +79,7 @@ class BatchTable:
         try:
             with self._engine.begin() as connection:
                 for batch in planned:
-                    _insert(connection, project, annotator, job_size, batch, now)
+                    record(connection, project, job_size, batch, now)
                     count += 1
         except IntegrityError as error:
             raise NotWaitingError(f"another run has planned the same batch of {project}: run again") from error
@@ -207,48 +207,9 @@ class BatchTable:
 
     def _batches(self, query: Any) -> list[Batch]:
         with self._engine.connect() as connection:
-            return [_batch(row) for row in connection.execute(query)]
-
-
-def _insert(
-    connection: Connection, project: str, annotator: str, job_size: int, batch: PlannedBatch, now: datetime
-) -> None:
-    batch_id = f"{project}-{batch.digest}"
-    connection.execute(
-        insert(batches).values(
-            id=batch_id,
-            project=project,
-            digest=batch.digest,
-            size=len(batch.image_ids),
-            job_size=job_size,
-            annotator=annotator,
-            stage=Stage.PLANNED,
-            attempts=0,
-            planned_at=now,
-        )
-    )
-    connection.execute(
-        insert(jobs),
-        [
-            {
-                "batch_id": batch_id,
-                "index": job.index,
-                "start": job.start,
-                "stop": job.stop,
-                "route": job.route,
-                "probability": job.probability,
-            }
-            for job in batch.jobs
-        ],
-    )
-    for frame, image in enumerate(batch.image_ids):
-        waiting = (images.c.project == project, images.c.id == image, images.c.state == ImageState.WAITING)
-        moved = update(images).where(*waiting).values(state=ImageState.BATCHED, batch_id=batch_id, frame=frame)
-        if connection.execute(moved).rowcount != 1:
-            raise NotWaitingError(
-                f"image {image} of {project} is not waiting any more: another run has planned it or set it aside; "
-                "run again"
-            )
+            rows = connection.execute(query).all()
+            asked = _asked(connection, [row.id for row in rows])
+        return [_batch(row, tuple(asked[row.id])) for row in rows]
 
 
 def _set_job(connection: Connection, batch_id: str, index: int, **values: object) -> None:
@@ -256,13 +217,23 @@ def _set_job(connection: Connection, batch_id: str, index: int, **values: object
     change(connection, mine.values(**values), f"job {index} of batch {batch_id}")
 
 
-def _batch(row: Row[Any]) -> Batch:
+def _asked(connection: Connection, batch_ids: Sequence[str]) -> Mapping[str, list[Asked]]:
+    found: dict[str, list[Asked]] = defaultdict(list)
+    for start in range(0, len(batch_ids), _CHUNK):
+        these = batch_annotators.c.batch_id.in_(batch_ids[start : start + _CHUNK])
+        query = select(batch_annotators).where(these).order_by(batch_annotators.c.position)
+        for row in connection.execute(query):
+            found[row.batch_id].append(Asked(row.annotator, row.draws))
+    return found
+
+
+def _batch(row: Row[Any], asked: tuple[Asked, ...]) -> Batch:
     return Batch(
         id=row.id,
         project=row.project,
         size=row.size,
         job_size=row.job_size,
-        annotator=row.annotator,
+        asked=asked,
         stage=Stage(row.stage),
         reason=row.reason,
         task_id=row.task_id,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, case, func, insert, select, update
@@ -39,13 +40,13 @@ class PredictedImage:
 
 @dataclass(frozen=True, slots=True)
 class WaitingImage:
-    """A waiting image with predictions."""
+    """A waiting image with predictions, and the lowest score of each annotator's, by `name@version`; None where it has
+    found nothing."""
 
     image_id: str
     uri: str
-    objects: int
-    lowest_score: float | None
     discovered_at: datetime
+    lowest: Mapping[str, float | None]
 
 
 class ImageTable:
@@ -165,29 +166,24 @@ class ImageTable:
         with self._engine.connect() as connection:
             return self._predicted(connection, project, annotator, image_ids)
 
-    def waiting(self, project: str, annotator: str) -> list[WaitingImage]:
-        """All waiting images with predictions."""
+    def waiting(self, project: str, annotators: Sequence[str]) -> list[WaitingImage]:
+        """All waiting images with predictions of at least one of these annotators."""
         query = (
             select(
                 images.c.id,
                 images.c.uri,
                 images.c.discovered_at,
-                predictions.c.objects,
+                predictions.c.annotator,
                 predictions.c.lowest_score,
             )
-            .join(
-                predictions,
-                (predictions.c.project == images.c.project)
-                & (predictions.c.image_id == images.c.id)
-                & (predictions.c.annotator == annotator),
-            )
+            .join(predictions, (predictions.c.project == images.c.project) & (predictions.c.image_id == images.c.id))
             .where(images.c.project == project, images.c.state == ImageState.WAITING)
+            .where(predictions.c.annotator.in_(annotators))
+            .order_by(images.c.uri, images.c.id)
         )
         with self._engine.connect() as connection:
-            return [
-                WaitingImage(row.id, row.uri, row.objects, row.lowest_score, row.discovered_at)
-                for row in connection.execute(query)
-            ]
+            by_image = groupby(connection.execute(query), key=lambda row: (row.id, row.uri, row.discovered_at))
+            return [WaitingImage(*image, {row.annotator: row.lowest_score for row in rows}) for image, rows in by_image]
 
     def of_batch(self, batch_id: str) -> tuple[Image, ...]:
         """A batch's images in the order of its frames."""

@@ -1,24 +1,28 @@
 """The ledger's revisions and evaluations."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, insert, select, update
+from sqlalchemy import Connection, Engine, Select, insert, select, update
 
 from include.clients.ledger.database import change
-from include.clients.ledger.tables import batches, evaluations, jobs, revisions
+from include.clients.ledger.tables import batch_annotators, batches, evaluations, jobs, revisions
+from include.lifecycle.assignment import Asked
 from include.lifecycle.reviews import Acceptance, Revision
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
-    """Where a job's current revision is kept, and how it came to count."""
+    """Where a job's current revision is kept, how it came to count, and the annotators that were asked about its
+    images."""
 
     id: str
     batch_id: str
     job_index: int
-    annotator: str
+    asked: tuple[Asked, ...]
     uri: str
     accepted: Acceptance
     finished_at: datetime
@@ -63,24 +67,24 @@ class ReviewTable:
     def current(self, project: str) -> list[RevisionRecord]:
         """The current revision of every finished job, in a stable order."""
         query = (
-            select(revisions, batches.c.annotator)
+            select(revisions)
             .join(
                 jobs,
                 (jobs.c.batch_id == revisions.c.batch_id)
                 & (jobs.c.index == revisions.c.job_index)
                 & (jobs.c.revision_id == revisions.c.id),
             )
-            .join(batches, batches.c.id == revisions.c.batch_id)
             .where(revisions.c.project == project)
             .order_by(revisions.c.batch_id, revisions.c.job_index)
         )
         with self._engine.connect() as connection:
+            asked = _asked(connection, project)
             return [
                 RevisionRecord(
                     id=row.id,
                     batch_id=row.batch_id,
                     job_index=row.job_index,
-                    annotator=row.annotator,
+                    asked=tuple(asked[row.batch_id]),
                     uri=row.uri,
                     accepted=Acceptance(row.accepted),
                     finished_at=row.finished_at,
@@ -116,6 +120,14 @@ class ReviewTable:
         if row is None:
             return None
         return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
+
+
+def _asked(connection: Connection, project: str) -> Mapping[str, list[Asked]]:
+    query = select(batch_annotators).join(batches).where(batches.c.project == project)
+    found: dict[str, list[Asked]] = defaultdict(list)
+    for row in connection.execute(query.order_by(batch_annotators.c.position)):
+        found[row.batch_id].append(Asked(row.annotator, row.draws))
+    return found
 
 
 def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:

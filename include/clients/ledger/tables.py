@@ -123,7 +123,6 @@ batches = Table(
     Column("digest", String(12), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("job_size", Integer, nullable=False),
-    Column("annotator", String(200), nullable=False),
     Column("stage", String(20), nullable=False),
     Column("reason", Text),
     Column("task_id", Integer),
@@ -135,6 +134,16 @@ batches = Table(
     Column("review_by", Utc),  # until when people are asked to finish its jobs; CVAT has no place for it
     UniqueConstraint("project", "digest"),
     Index(None, "project", "stage"),
+)
+
+batch_annotators = Table(
+    "batch_annotators",
+    metadata,
+    Column("batch_id", String(100), ForeignKey("batches.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # in the project's file when the batch was planned
+    Column("annotator", String(200), nullable=False),
+    Column("draws", Boolean, nullable=False),  # whether its predictions are brought into CVAT
+    UniqueConstraint("batch_id", "annotator"),
 )
 
 jobs = Table(

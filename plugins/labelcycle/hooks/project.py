@@ -85,12 +85,17 @@ class ProjectClients:
         return BulkStore(self.s3, self.project.ledger.store)
 
     @cached_property
-    def annotator(self) -> "Annotator":
-        """The model that pre-annotates."""
+    def versions(self) -> list[str]:
+        """The project's annotators as `name@version`, in the file's order; each model is loaded for it."""
+        return [self.annotator(place).id for place in range(len(self.project.annotators))]
+
+    def annotator(self, place: int) -> "Annotator":
+        """A model that pre-annotates, by its place in the file."""
         from include.annotators.labels import check_labels
         from include.annotators.registry import load
 
-        annotator = load(self.project.annotator.name, self.project.annotator.settings)
+        section = self.project.annotators[place]
+        annotator = load(section.model, section.settings, name=section.name)
         check_labels(self.project, annotator)
         return annotator
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow.sdk import chain, get_current_context, task, task_group
 
@@ -35,7 +36,7 @@ def discover(project_file: str) -> dict[str, int] | None:
     with ProjectClients(project_file) as clients:
         project, bucket, ledger = clients.project, clients.bucket, clients.ledger
         if wanted.dry_run:
-            end_dry_run(preview_ingest(project, clients.annotator.id, bucket, ledger, now, scope))
+            end_dry_run(preview_ingest(project, clients.versions, bucket, ledger, now, scope))
             return None
         if wanted.again:
             take_back(project, ledger)
@@ -48,18 +49,18 @@ def prediction_shards(project_file: str) -> list[dict[str, str | int]]:
     from include.steps.predict import prediction_shards as cut
 
     with ProjectClients(project_file) as clients:
-        shards = cut(clients.project, clients.annotator.id, clients.ledger, _IMAGES_A_SHARD)
+        shards = cut(clients.project, clients.versions, clients.ledger, _IMAGES_A_SHARD)
         return [asdict(shard) for shard in shards]
 
 
 @task
-def predict(project_file: str, shard: dict[str, str | int]) -> int:
+def predict(project_file: str, shard: dict[str, Any]) -> int:
     """Predict a shard; set aside what cannot be decoded, and say how many."""
     from include.steps.predict import PredictionShard, predict_shard
 
     with ProjectClients(project_file) as clients:
-        wanted = PredictionShard(str(shard["after"]), str(shard["last"]), int(shard["images"]))
-        project, annotator, ledger = clients.project, clients.annotator, clients.ledger
+        wanted = PredictionShard(**shard)
+        project, annotator, ledger = clients.project, clients.annotator(wanted.annotator), clients.ledger
         return predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
 
 
@@ -69,7 +70,7 @@ def plan(project_file: str) -> int:
     from include.steps.plan import plan_batches
 
     with ProjectClients(project_file) as clients:
-        return plan_batches(clients.project, clients.annotator.id, clients.ledger, datetime.now(UTC), holder())
+        return plan_batches(clients.project, clients.versions, clients.ledger, datetime.now(UTC), holder())
 
 
 @task

@@ -18,7 +18,7 @@ _INGEST = """
 Images that landed under `{uri}` become CVAT tasks with predictions, ready for people.
 
 1. **discover** compares the bucket with the ledger. What is no image, or a copy, goes to quarantine with its reason.
-2. **predict** runs `{annotator}` on every image that has no predictions yet, and keeps them in the ledger.
+2. **predict** asks {annotators} about every image that has no predictions yet, and keeps them in the ledger.
 3. **plan** makes batches: sure images together, the others together.
 4. **carry**, a shard of batches at a time: create the tasks, link the images, wait for CVAT, check the frames, bring
    the predictions in, route the jobs.
@@ -28,8 +28,8 @@ Every step takes all work that is due, whatever run left it: clear a failed task
 
 _EVALUATE = """
 ### Evaluate {name}
-Finished jobs are read once, as revisions, and `{annotator}`'s predictions are compared with what people made of them.
-There is nothing to fill in: a run looks at all that is new.
+Finished jobs are read once, as revisions, and the predictions of {annotators} are compared with what people made of
+them. There is nothing to fill in: a run looks at all that is new.
 Jobs that no person completed count in no figure. The figures are runs of the MLflow experiment `labelcycle/{name}`.
 """
 
@@ -52,10 +52,11 @@ def lifecycle_dags(project: Project, project_file: str) -> Iterator[DAG]:
 def _dag(
     project: Project, verb: str, schedule: str | None, page: str, form: dict[str, Param], tasks: Callable[[], None]
 ) -> DAG:
+    annotators = ", ".join(dict.fromkeys(annotator.called for annotator in project.annotators))
     with DAG(
         dag_id=f"{verb}_{project.name}",
         description=f"{verb.capitalize()} {project.description or project.name}",
-        doc_md=page.format(name=project.name, uri=project.images.uri, annotator=project.annotator.name),
+        doc_md=page.format(name=project.name, uri=project.images.uri, annotators=annotators),
         schedule=schedule,
         params=form,
         start_date=START,

@@ -28,7 +28,7 @@ def project(label: dict[str, Any]) -> Project:
             "name": "signs",
             "images": {"uri": "s3://bucket/incoming/"},
             "labels": [label],
-            "annotator": {"name": "words"},
+            "annotators": [{"model": "words"}],
             "release": {"remote": "s3://bucket/dvc"},
             "ledger": {"store": "s3://bucket/ledger"},
         }

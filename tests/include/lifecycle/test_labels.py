@@ -17,6 +17,7 @@ from include.lifecycle.labels import (
     RenameLabel,
     TypeChangedError,
     Unwanted,
+    completed,
     current_names,
     cvat_values,
     plan_changes,
@@ -181,7 +182,7 @@ def test_kept_records_are_read_under_todays_names() -> None:
             "name": "signs",
             "images": {"uri": "s3://bucket/incoming/"},
             "labels": [{"name": "text_line", "renamed_from": ["line", "word"]}, {"name": "number"}],
-            "annotator": {"name": "rapidocr"},
+            "annotators": [{"model": "rapidocr"}],
             "release": {"remote": "s3://bucket/dvc"},
             "ledger": {"store": "s3://bucket/ledger"},
         }
@@ -198,3 +199,11 @@ def test_kept_records_are_read_under_todays_names() -> None:
     found = predictions_today(predictions, names)
     assert [p.shape.label for p in found.objects] == ["text_line", "text_line", "text_line", "number"]
     assert [p.shape.points for p in found.objects] == [(1, 2, 3, 4)] * 4
+
+
+def test_an_attribute_that_nobody_set_has_its_default() -> None:
+    defaults = {"bird": {"ring": "none", "sex": "?"}}
+    shape = Shape("bird", ShapeType.RECTANGLE, (0, 0, 1, 1), attributes=(("sex", "f"),))
+    assert completed(shape, defaults).attributes == (("ring", "none"), ("sex", "f"))
+    other = replace(shape, label="cat")
+    assert completed(other, defaults) == other

@@ -15,7 +15,7 @@ images:
   uri: s3://bucket/incoming/
 labels:
   - name: bird
-annotator: {name: rapidocr}
+annotators: [{model: rapidocr}]
 release:
   remote: s3://bucket/dvc
 ledger:
@@ -53,11 +53,11 @@ def test_several_problems_are_told_at_once_each_with_its_line_and_field(tmp_path
         ("labels:\n  - name: bird\n", "", "line 1: labels: it is missing: add it"),
         ("  - name: bird", "  - name: yes", "line 5: labels.0.name: it must be text: put it in quotes"),
         ("  - name: bird", "    bird", "line 4: labels: it must be a list"),
-        ("annotator: {name: rapidocr}", "annotator: rapidocr", "line 6: annotator: it must be a section of"),
+        ("annotators: [{model: rapidocr}]", "annotators: rapidocr", "line 6: annotators: it must be a list"),
         (
-            "annotator: {name: rapidocr}",
-            "annotator: {name: rapidocr, settings: [1]}",
-            "line 6: annotator.settings: it ",
+            "annotators: [{model: rapidocr}]",
+            "annotators: [{model: rapidocr, settings: [1]}]",
+            "line 6: annotators.0.settings: it ",
         ),
         (
             "  - name: bird",
@@ -67,7 +67,11 @@ def test_several_problems_are_told_at_once_each_with_its_line_and_field(tmp_path
         ("  remote:", "  splits:\n    a b: 1\n  remote:", "line 9: release.splits.a b: names a file"),
         ("name: birds", "name: owls", "line 1: name: the project is called owls, and the file birds.yaml: rename one"),
         ("name: birds", "# it is\n\nname: owls", "line 3: name: the project is called owls"),
-        ("annotator:", "images: {uri: s3://b/}\nannotator:", "line 6: images: it stands in line 2 already: remove one"),
+        (
+            "annotators:",
+            "images: {uri: s3://b/}\nannotators:",
+            "line 6: images: it stands in line 2 already: remove one",
+        ),
     ],
 )
 def test_a_problem_is_told_where_it_is(tmp_path: Path, old: str, new: str, problem: str) -> None:

@@ -20,7 +20,7 @@ LEAST: dict[str, Any] = {
     "name": "birds",
     "images": {"uri": "s3://bucket/incoming/"},
     "labels": [{"name": "bird"}],
-    "annotator": {"name": "rapidocr"},
+    "annotators": [{"model": "rapidocr"}],
     "release": {"remote": "s3://bucket/dvc"},
     "ledger": {"store": "s3://bucket/ledger"},
 }
@@ -51,6 +51,13 @@ def attribute(**values: object) -> list[dict[str, object]]:
     return [{"name": "species", **values}]
 
 
+def test_annotators_of_one_name_split_the_images() -> None:
+    versions = [{"model": "rapidocr", "share": 0.25}, {"model": "my:Reader", "name": "rapidocr", "share": 0.75}]
+    other = {"model": "rapidocr", "name": "second", "draws": False}
+    project = Project.model_validate(with_value("annotators", [*versions, other]))
+    assert [annotator.called for annotator in project.annotators] == ["rapidocr", "rapidocr", "second"]
+
+
 def test_six_facts_make_a_project() -> None:
     project = Project.model_validate(LEAST)
     assert project.active
@@ -74,7 +81,13 @@ def test_six_facts_make_a_project() -> None:
         ("labels.0.name", " bird", "without blanks"),
         ("labels.0.type", "polygon", "'rectangle'"),
         ("cvat.request_timeout", "PT0S", "greater than 0"),
-        ("annotator.name", "", "at least 1 character"),
+        ("annotators", [], "needs an annotator"),
+        ("annotators.0.model", "", "at least 1 character"),
+        ("annotators.0.name", "two words", "names predictions"),
+        ("annotators.0.share", 0, "greater than 0"),
+        ("annotators.0.share", 0.5, "those called 'rapidocr' must add up to 1, not 0.5"),
+        ("annotators", [{"model": "rapidocr"}, {"model": "rapidocr"}], "add up to 1, not 2; give annotators"),
+        ("annotators.0.weights", {"uri": "s3://b/m.onnx", "sha256": "abc"}, "64 lower-case hexadecimal digits"),
         ("batches.size", 0, "greater than or equal to 1"),
         ("batches.size", 50, "multiple of job_size"),
         ("batches.max_wait", "a day", "duration"),
@@ -188,9 +201,9 @@ def test_a_whole_bucket_can_be_where_images_land_if_nothing_else_is_in_it() -> N
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("annotator.settings", {"password": "hunter2"}),
-        ("annotator.settings", {"server": [{"API-Key": "hunter2"}]}),
-        ("annotator.settings", {"hf_token": "hunter2"}),
+        ("annotators.0.settings", {"password": "hunter2"}),
+        ("annotators.0.settings", {"server": [{"API-Key": "hunter2"}]}),
+        ("annotators.0.settings", {"hf_token": "hunter2"}),
         ("images.uri", "s3://key:hunter2@bucket/incoming/"),
         ("release.remote", "s3://key:hunter2@bucket/dvc"),
         ("ledger.store", "s3://key:hunter2@bucket/ledger"),
@@ -208,7 +221,7 @@ def test_a_secret_has_no_place_in_a_project_and_is_not_repeated(path: str, value
 
 def test_settings_that_only_sound_like_secrets_are_fine() -> None:
     settings = {"max_tokens": 5, "keyboard": "de"}
-    assert Project.model_validate(with_value("annotator.settings", settings)).annotator.settings == settings
+    assert Project.model_validate(with_value("annotators.0.settings", settings)).annotators[0].settings == settings
 
 
 def sections(model: type[BaseModel]) -> set[type[BaseModel]]:
@@ -222,7 +235,7 @@ def args(annotation: Any) -> tuple[Any, ...]:
 
 
 def test_every_field_is_described() -> None:
-    assert len(sections(Project)) == 15
+    assert len(sections(Project)) == 16
     bare = [
         f"{section.__name__}.{name}"
         for section in sections(Project)

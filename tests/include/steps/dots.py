@@ -18,17 +18,17 @@ def picture(number: int, objects: int = 1, score: float = 0.5, size: tuple[int, 
 
 
 class Dots:
-    """A DetectionFunction of the labels `dot` and `number` that reads its answer in the first pixel.
+    """A DetectionFunction of the labels `dot` and `number` that reads its answer in the first pixel, from `first` on.
 
     The n-th call raises SystemExit, as in a process that is told to end, where `ends_at` is n.
     """
 
-    version = "1"
     spec = cvataa.DetectionFunctionSpec(
         labels=[cvataa.label_spec("dot", 3, type="rectangle", attributes=[cvataa.text_attribute_spec("text", _TEXT)])]
     )
 
-    def __init__(self, ends_at: int = 0) -> None:
+    def __init__(self, ends_at: int = 0, version: str = "1", first: int = 0) -> None:
+        self.version, self._first = version, first
         self._ends_at = ends_at
         self.asked: list[str] = []
 
@@ -39,7 +39,7 @@ class Dots:
         pixel = image.getpixel((0, 0))
         assert isinstance(pixel, tuple)
         objects, percent, number = pixel
-        return [_dot(f"{number}.{index}", index, percent / 100) for index in range(objects)]
+        return [_dot(f"{number}.{index}", index, percent / 100) for index in range(self._first, objects)]
 
 
 def _dot(text: str, index: int, score: float) -> models.LabeledShapeRequest:

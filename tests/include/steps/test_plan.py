@@ -1,20 +1,24 @@
 """Plan: what was planned is not planned again, and every batch on its way is in one shard."""
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from include.clients.ledger import LeaseTakenError
+from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import ImageState
 from include.steps.plan import batch_shards, plan_batches
-from tests.include.steps.world import World, killed
+from include.steps.predict import read_predictions
+from tests.include.steps.world import DOTS, World, killed
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def plan(world: World, holder: str = "a run") -> int:
-    return plan_batches(world.project, world.annotator.id, world.ledger, datetime.now(UTC), holder)
+    return plan_batches(world.project, world.versions, world.ledger, datetime.now(UTC), holder)
 
 
 def test_every_image_with_predictions_is_planned_once(world: World) -> None:
@@ -52,3 +56,27 @@ def test_shards_hold_the_batches_that_are_on_their_way(world: World) -> None:
     world.ledger.batches.fail(ids[1], "a reason")
     world.ledger.batches.advance(ids[2], Stage.ANNOTATED)
     assert batch_shards(world.project, world.ledger, 2) == [ids[2:4], ids[4:]]
+
+
+TWO = [
+    {"model": DOTS, "name": "dots", "share": 0.5},
+    {"model": DOTS, "name": "dots", "share": 0.5, "settings": {"version": "2"}},
+    {"model": DOTS, "name": "blind", "draws": False, "settings": {"version": "3"}},
+]
+
+
+def test_versions_of_an_annotator_share_the_images_and_no_batch(new_world: Callable[..., World]) -> None:
+    world = new_world(annotators=TWO, batches={"size": 4, "job_size": 2, "max_wait": 0})
+    world.land(24)
+    asked = Counter[str]()
+    for batch in world.plan():
+        (drawing, blind) = batch.asked
+        assert (drawing.draws, blind) == (True, Asked("blind@3", False))
+        images = [image.id for image in world.ledger.images.of_batch(batch.id)]
+        answered = read_predictions(world.project, drawing.id, images, world.store, world.ledger)
+        assert set(answered) == set(images)
+        other = {"dots@1": "dots@2", "dots@2": "dots@1"}[drawing.id]
+        assert read_predictions(world.project, other, images, world.store, world.ledger) == {}
+        asked[drawing.id] += batch.size
+    assert asked.keys() == {"dots@1", "dots@2"}
+    assert asked.total() == 24

@@ -29,7 +29,7 @@ def predict(world: World, annotator: Annotator, shard: PredictionShard, checkpoi
 
 
 def shards(world: World, size: int) -> list[PredictionShard]:
-    return prediction_shards(world.project, world.annotator.id, world.ledger, size)
+    return prediction_shards(world.project, world.versions, world.ledger, size)
 
 
 def asked(annotator: Annotator) -> list[str]:
@@ -63,8 +63,8 @@ def test_an_image_in_which_nothing_is_found_has_an_answer_too(world: World) -> N
     world.land(1, objects=0)
     discover_images(world.project, world.bucket, world.ledger, NOW)
     predict(world, world.annotator, shards(world, 100)[0])
-    (waiting,) = world.ledger.images.waiting(world.project.name, world.annotator.id)
-    assert (waiting.objects, waiting.lowest_score) == (0, None)
+    (waiting,) = world.ledger.images.waiting(world.project.name, world.versions)
+    assert waiting.lowest == {world.annotator.id: None}
 
 
 def test_what_was_predicted_before_a_kill_is_not_predicted_again(world: World, images: list[str]) -> None:
@@ -105,7 +105,7 @@ def test_too_many_that_cannot_be_decoded_fail_the_run_after_all_are_done(world: 
     discover_images(world.project, world.bucket, world.ledger, NOW)
     with pytest.raises(TooManyFailuresError, match=r"1 of 2 images .* cannot be decoded"):
         predict(world, world.annotator, shards(world, 100)[0])
-    assert len(world.ledger.images.waiting(world.project.name, world.annotator.id)) == 1
+    assert len(world.ledger.images.waiting(world.project.name, world.versions)) == 1
 
 
 def test_an_image_that_changed_since_it_was_listed_is_left_to_the_next_discovery(
@@ -113,5 +113,5 @@ def test_an_image_that_changed_since_it_was_listed_is_left_to_the_next_discovery
 ) -> None:
     world.put("in/3.png", picture(77))
     assert predict(world, world.annotator, shards(world, 100)[0]) == 0
-    assert len(world.ledger.images.waiting(world.project.name, world.annotator.id)) == len(images) - 1
+    assert len(world.ledger.images.waiting(world.project.name, world.versions)) == len(images) - 1
     assert [shard.images for shard in shards(world, 100)] == [1]

@@ -47,7 +47,7 @@ def project_of(name: str, bucket: str, **sections: Any) -> Project:
                 {"name": "dot", "attributes": [{"name": "text"}, {"name": "seen", **_CHECKBOX}]},
                 {"name": "other"},
             ],
-            "annotator": {"name": DOTS},
+            "annotators": [{"model": DOTS}],
             "batches": {"size": 4, "job_size": 2, "max_wait": 0},
             "ledger": {"store": f"s3://{bucket}/ledger"},
             "release": {"remote": f"s3://{bucket}/dvc"},
@@ -83,7 +83,16 @@ class World:
 
     @property
     def annotator(self) -> Annotator:
-        return load(self.project.annotator.name, self.project.annotator.settings)
+        """The project's first."""
+        return self.annotators[0]
+
+    @property
+    def annotators(self) -> list[Annotator]:
+        return [load(one.model, one.settings, name=one.name) for one in self.project.annotators]
+
+    @property
+    def versions(self) -> list[str]:
+        return [annotator.id for annotator in self.annotators]
 
     # What lands
 
@@ -101,9 +110,10 @@ class World:
         """Discover, predict, plan."""
         now = datetime.now(UTC)
         discover_images(self.project, self.bucket, self.ledger, now)
-        for shard in prediction_shards(self.project, self.annotator.id, self.ledger, 1000):
-            predict_shard(self.project, self.annotator, shard, self.bucket, self.store, self.ledger)
-        plan_batches(self.project, self.annotator.id, self.ledger, now, "the test")
+        annotators, versions = self.annotators, self.versions
+        for shard in prediction_shards(self.project, versions, self.ledger, 1000):
+            predict_shard(self.project, annotators[shard.annotator], shard, self.bucket, self.store, self.ledger)
+        plan_batches(self.project, versions, self.ledger, now, "the test")
         return self.batches()
 
     def create(self) -> int:

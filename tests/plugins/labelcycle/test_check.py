@@ -21,7 +21,7 @@ labels:
   - {name: word, attributes: [{name: text}]}
   - {name: number, attributes: [{name: text}]}
 cvat: {assignees: [admin]}
-annotator: {name: rapidocr}
+annotators: [{model: rapidocr}]
 ledger: {store: s3://data/ledger}
 release: {remote: s3://data/dvc}
 """
@@ -52,15 +52,15 @@ def test_right_files(tmp_path: Path) -> None:
 
 def test_every_mistake_has_a_line_and_the_right_files_are_told_too(tmp_path: Path) -> None:
     (tmp_path / "signs.yaml").write_text(PROJECT)
-    wrong = PROJECT.replace("signs", "wrong").replace("annotator:", "anotator:").replace("{uri: s3", "{uri: ftp")
+    wrong = PROJECT.replace("signs", "wrong").replace("annotators:", "anotators:").replace("{uri: s3", "{uri: ftp")
     (tmp_path / "wrong.yaml").write_text(wrong)
     code, lines = check(tmp_path)
     assert code == 1
     assert lines[0] == f"✓ {tmp_path}/signs.yaml: it is right"
     assert [line.split(": ")[:3] for line in lines[1:-1]] == [
         [f"✗ {tmp_path}/wrong.yaml", "line 2", "images.uri"],
-        [f"✗ {tmp_path}/wrong.yaml", "line 1", "annotator"],
-        [f"✗ {tmp_path}/wrong.yaml", "line 7", "anotator"],
+        [f"✗ {tmp_path}/wrong.yaml", "line 1", "annotators"],
+        [f"✗ {tmp_path}/wrong.yaml", "line 7", "anotators"],
     ]
     assert lines[-1] == "4 checks, 3 failed"
 
@@ -132,7 +132,7 @@ def test_the_live_systems(tmp_path: Path, s3: S3) -> None:
         "manifests",
         "ledger",
         "ledger's store",
-        "annotator",
+        "annotators",
         "assignees",
         "dataset repository",
         "dvc remote",

@@ -19,6 +19,7 @@ from PIL import Image
 
 from include.clients.ledger import Ledger, migrate, open_engine
 from include.clients.ledger.images import Discovered
+from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import PlannedBatch, PlannedJob, Stage
 from include.lifecycle.images import Header, StoredObject, image_id
 from include.lifecycle.routing import Route
@@ -32,7 +33,7 @@ YAML = """
 name: signs
 images: {uri: "s3://signs/in/"}
 labels: [{name: word}]
-annotator: {name: rapidocr}
+annotators: [{model: rapidocr}]
 ledger: {store: "s3://ledger/bulk"}
 release: {remote: "s3://ledger/dvc"}
 """
@@ -94,7 +95,7 @@ def planned(ledger: Ledger) -> str:
     now, stored = datetime.now(UTC), StoredObject("s3://signs/in/a.png", "1", 10)
     ledger.images.add("signs", [Discovered(stored, Header("PNG", 8, 8, 1, "RGB"))], [], now)
     image, jobs = image_id(stored.uri, stored.etag), (PlannedJob(0, 0, 1, Route.REVIEW, 1.0),)
-    ledger.batches.add("signs", "rapidocr@1", 1, [PlannedBatch("one", (image,), jobs)], now)
+    ledger.batches.add("signs", 1, [PlannedBatch("one", (image,), jobs, (Asked("rapidocr@1"),))], now)
     return ledger.batches.at("signs", Stage.PLANNED)[0].id
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered, PredictedImage
+from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import PlannedBatch, PlannedJob
 from include.lifecycle.images import Header, Reason, StoredObject, image_id
 from include.lifecycle.routing import Route
@@ -41,12 +42,12 @@ def predict(ledger: Ledger, ids: Sequence[str], annotator: str = ANNOTATOR) -> N
 def batch(digest: str, ids: Sequence[str], job_size: int = 2) -> PlannedBatch:
     starts = range(0, len(ids), job_size)
     jobs = [PlannedJob(n, start, min(start + job_size, len(ids)), Route.REVIEW, 1.0) for n, start in enumerate(starts)]
-    return PlannedBatch(digest, tuple(ids), tuple(jobs))
+    return PlannedBatch(digest, tuple(ids), tuple(jobs), (Asked(ANNOTATOR),))
 
 
 def plan(ledger: Ledger, digest: str, ids: Sequence[str]) -> str:
     """Record a batch, and its id."""
-    ledger.batches.add(PROJECT, ANNOTATOR, 2, [batch(digest, ids)], NOW)
+    ledger.batches.add(PROJECT, 2, [batch(digest, ids)], NOW)
     return f"{PROJECT}-{digest}"
 
 

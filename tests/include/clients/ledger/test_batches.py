@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from include.clients.ledger import Ledger, LedgerError, NotWaitingError
 from include.clients.ledger.batches import Applied
+from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import PlannedBatch, PlannedJob, Stage
 from include.lifecycle.routing import Route
 from tests.include.clients.ledger.records import ANNOTATOR, NOW, PROJECT, add, at_once, batch, plan, states
@@ -16,9 +17,9 @@ from tests.include.clients.ledger.records import ANNOTATOR, NOW, PROJECT, add, a
 def test_a_plan_is_recorded_with_its_jobs_and_frames(ledger: Ledger) -> None:
     a, b, c = add(ledger, "a", "b", "c")
     jobs = (PlannedJob(0, 0, 2, Route.AUDIT, 0.25), PlannedJob(1, 2, 3, Route.REVIEW, 1.0))
-    assert ledger.batches.add(PROJECT, ANNOTATOR, 2, [PlannedBatch("d", (c, a, b), jobs)], NOW) == 1
+    assert ledger.batches.add(PROJECT, 2, [PlannedBatch("d", (c, a, b), jobs, (Asked(ANNOTATOR),))], NOW) == 1
     (planned,) = ledger.batches.at(PROJECT, Stage.PLANNED)
-    assert (planned.id, planned.size, planned.job_size, planned.annotator) == ("birds-d", 3, 2, ANNOTATOR)
+    assert (planned.id, planned.size, planned.job_size, planned.asked) == ("birds-d", 3, 2, (Asked(ANNOTATOR),))
     assert (planned.task_id, planned.asked_at, planned.attempts) == (None, None, 0)
     assert [image.id for image in ledger.images.of_batch("birds-d")] == [c, a, b]
     recorded = ledger.batches.jobs("birds-d")
@@ -30,7 +31,7 @@ def test_a_plan_is_recorded_with_its_jobs_and_frames(ledger: Ledger) -> None:
 
 
 def test_an_empty_plan_makes_nothing(ledger: Ledger) -> None:
-    assert ledger.batches.add(PROJECT, ANNOTATOR, 2, [], NOW) == 0
+    assert ledger.batches.add(PROJECT, 2, [], NOW) == 0
     assert ledger.batches.counts(PROJECT) == {}
 
 
@@ -38,7 +39,7 @@ def test_a_plan_with_an_image_that_is_in_a_batch_already_fails_whole(ledger: Led
     a, b, c, d = add(ledger, "a", "b", "c", "d")
     plan(ledger, "1", [a, b])
     with pytest.raises(NotWaitingError, match=f"image {b} of birds is not waiting any more: .* run again"):
-        ledger.batches.add(PROJECT, ANNOTATOR, 2, [batch("2", [c]), batch("3", [d, b])], NOW)
+        ledger.batches.add(PROJECT, 2, [batch("2", [c]), batch("3", [d, b])], NOW)
     assert [found.id for found in ledger.batches.at(PROJECT, Stage.PLANNED)] == ["birds-1"]
     assert states(ledger) == {"batched": 2, "waiting": 2}
     assert ledger.batches.jobs("birds-2") == []
@@ -48,7 +49,7 @@ def test_the_same_plan_again_fails_whole(ledger: Ledger) -> None:
     a, b = add(ledger, "a", "b")
     plan(ledger, "1", [a])
     with pytest.raises(NotWaitingError, match="another run has planned the same batch of birds"):
-        ledger.batches.add(PROJECT, ANNOTATOR, 2, [batch("2", [b]), batch("1", [a])], NOW)
+        ledger.batches.add(PROJECT, 2, [batch("2", [b]), batch("1", [a])], NOW)
     assert states(ledger) == {"batched": 1, "waiting": 1}
 
 
@@ -102,7 +103,7 @@ def test_a_failed_batch_keeps_its_images_and_has_a_reason(ledger: Ledger) -> Non
 def test_batches_come_in_the_order_of_planning(ledger: Ledger) -> None:
     ids = add(ledger, "a", "b", "c")
     for minutes, digest, id_ in zip((2, 0, 1), "zyx", ids, strict=True):
-        ledger.batches.add(PROJECT, ANNOTATOR, 2, [batch(digest, [id_])], NOW + timedelta(minutes=minutes))
+        ledger.batches.add(PROJECT, 2, [batch(digest, [id_])], NOW + timedelta(minutes=minutes))
     assert [found.id[-1] for found in ledger.batches.at(PROJECT, Stage.PLANNED)] == ["y", "x", "z"]
     assert [found.id for found in ledger.batches.get(["birds-z", "birds-y", "none"])] == ["birds-y", "birds-z"]
     assert ledger.batches.at("owls", Stage.PLANNED) == []
@@ -184,6 +185,7 @@ def test_a_batch_keeps_the_time_until_which_people_are_asked_to_finish_it(ledger
 
 def test_a_batch_is_not_late_for_jobs_that_nobody_is_asked_to_look_at(ledger: Ledger) -> None:
     (a,) = add(ledger, "a")
-    ledger.batches.add(PROJECT, ANNOTATOR, 2, [PlannedBatch("1", (a,), (PlannedJob(0, 0, 1, Route.ACCEPT, 0.0),))], NOW)
+    accepted = PlannedBatch("1", (a,), (PlannedJob(0, 0, 1, Route.ACCEPT, 0.0),), (Asked(ANNOTATOR),))
+    ledger.batches.add(PROJECT, 2, [accepted], NOW)
     ledger.batches.set_review_by(["birds-1"], NOW)
     assert ledger.batches.late(PROJECT, NOW + timedelta(days=1)) == {}

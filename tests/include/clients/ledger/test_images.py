@@ -111,7 +111,7 @@ def test_a_content_that_comes_back_waits_again_from_now_on(ledger: Ledger) -> No
     later = NOW + timedelta(days=3)
     ledger.images.add(PROJECT, [found("a")], [id_of("a", "2")], later)
     assert states(ledger) == {"waiting": 1, "quarantined:replaced": 1}
-    assert ledger.images.waiting(PROJECT, ANNOTATOR) == [WaitingImage(a, PREFIX + "a", 1, 0.5, later)]
+    assert ledger.images.waiting(PROJECT, [ANNOTATOR]) == [WaitingImage(a, PREFIX + "a", later, {ANNOTATOR: 0.5})]
 
 
 def test_a_batched_image_stays_in_its_batch_whatever_becomes_of_its_object(ledger: Ledger) -> None:
@@ -274,14 +274,25 @@ def test_a_prediction_is_recorded_once(ledger: Ledger) -> None:
     both = [PredictedImage(a, 3, 0.9), PredictedImage(b, 2, 0.8)]
     ledger.images.record_predictions(PROJECT, ANNOTATOR, "s3://l/2", both)
     assert ledger.images.prediction_uris(PROJECT, ANNOTATOR, [a, b, "none"]) == {a: "s3://l/1", b: "s3://l/2"}
-    waiting = {
-        image.image_id: (image.objects, image.lowest_score) for image in ledger.images.waiting(PROJECT, ANNOTATOR)
-    }
-    assert waiting == {a: (0, None), b: (2, 0.8)}
+    waiting = {image.image_id: image.lowest for image in ledger.images.waiting(PROJECT, [ANNOTATOR])}
+    assert waiting == {a: {ANNOTATOR: None}, b: {ANNOTATOR: 0.8}}
+
+
+def test_a_waiting_image_tells_all_annotators_that_answered(ledger: Ledger) -> None:
+    a, b, c = add(ledger, "a", "b", "c")
+    predict(ledger, [a, b])
+    predict(ledger, [b, c], "second@1")
+    predict(ledger, [a], "former@1")
+    waiting = ledger.images.waiting(PROJECT, [ANNOTATOR, "second@1"])
+    assert [(image.image_id, set(image.lowest)) for image in waiting] == [
+        (a, {ANNOTATOR}),
+        (b, {ANNOTATOR, "second@1"}),
+        (c, {"second@1"}),
+    ]
 
 
 def test_what_waits_without_predictions_is_not_planned(ledger: Ledger) -> None:
     a, _ = add(ledger, "a", "b")
     predict(ledger, [a])
-    assert [image.image_id for image in ledger.images.waiting(PROJECT, ANNOTATOR)] == [a]
-    assert ledger.images.waiting(PROJECT, "rapidocr@2") == []
+    assert [image.image_id for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [a]
+    assert ledger.images.waiting(PROJECT, ["rapidocr@2"]) == []

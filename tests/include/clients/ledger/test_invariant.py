@@ -79,7 +79,7 @@ class Lifecycle(RuleBasedStateMachine):
         found = self.ledger.images.unpredicted(self.project, ANNOTATOR, "", limit)
         answers = [PredictedImage(image.id, 1, 0.5) for image in found]
         self.ledger.images.record_predictions(self.project, ANNOTATOR, "s3://l/p", answers)
-        waiting = sorted(image.image_id for image in self.ledger.images.waiting(self.project, ANNOTATOR))
+        waiting = sorted(image.image_id for image in self.ledger.images.waiting(self.project, [ANNOTATOR]))
         assert all(self.state[id_] == "waiting" for id_ in waiting)
         if waiting:
             self._batch(data.draw(st.lists(st.sampled_from(waiting), min_size=1, unique=True)))
@@ -93,7 +93,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def _batch(self, ids: list[str]) -> None:
         digest = f"{next(_numbers):x}"
-        self.ledger.batches.add(self.project, ANNOTATOR, 2, [batch(digest, ids)], NOW)
+        self.ledger.batches.add(self.project, 2, [batch(digest, ids)], NOW)
         for frame, id_ in enumerate(ids):
             self.state[id_], self.batch_of[id_] = "batched", (f"{self.project}-{digest}", frame)
 

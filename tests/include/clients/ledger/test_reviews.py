@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from include.clients.ledger import Ledger, LedgerError
 from include.clients.ledger.reviews import EvaluationRecord, RevisionRecord
 from include.clients.ledger.tables import revisions
+from include.lifecycle.assignment import Asked
 from include.lifecycle.reviews import Acceptance, Revision
 from tests.include.clients.ledger.records import ANNOTATOR, NOW, PROJECT, add, plan
 
@@ -32,7 +33,7 @@ def kept(ledger: Ledger) -> int:
 
 def test_a_revision_is_its_jobs_current_one(ledger: Ledger, batch_id: str) -> None:
     ledger.reviews.add(PROJECT, revision("r", batch_id, accepted=Acceptance.AUDIT), "s3://l/r", "yesterday")
-    expected = RevisionRecord("r", batch_id, 0, ANNOTATOR, "s3://l/r", Acceptance.AUDIT, NOW)
+    expected = RevisionRecord("r", batch_id, 0, (Asked(ANNOTATOR),), "s3://l/r", Acceptance.AUDIT, NOW)
     assert ledger.reviews.current(PROJECT) == [expected]
     job = ledger.batches.jobs(batch_id)[0]
     assert (job.revision_id, job.seen_update) == ("r", "yesterday")

@@ -8,7 +8,7 @@ _FILE = """
 name: signs
 images: {uri: s3://images/incoming/, connection: without_keys}
 labels: [{name: word}]
-annotator: {name: rapidocr}
+annotators: [{model: rapidocr}]
 ledger: {store: s3://data/ledger}
 release: {remote: s3://data/dvc}
 cvat: {data: copy}

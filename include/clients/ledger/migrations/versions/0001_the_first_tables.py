@@ -30,7 +30,6 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=12), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("job_size", sa.Integer(), nullable=False),
-        sa.Column("annotator", sa.String(length=200), nullable=False),
         sa.Column("stage", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("task_id", sa.Integer(), nullable=True),
@@ -150,6 +149,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "batch_annotators",
+        sa.Column("batch_id", sa.String(length=100), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("annotator", sa.String(length=200), nullable=False),
+        sa.Column("draws", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_annotators_batch_id")),
+        sa.PrimaryKeyConstraint("batch_id", "position", name=op.f("pk_batch_annotators")),
+        sa.UniqueConstraint("batch_id", "annotator", name=op.f("uq_batch_annotators_batch_id_annotator")),
+    )
+    op.create_table(
         "jobs",
         sa.Column("batch_id", sa.String(length=100), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
@@ -196,6 +205,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_cvat_id"))
 
     op.drop_table("jobs")
+    op.drop_table("batch_annotators")
     with op.batch_alter_table("images", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_images_current_uri", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
