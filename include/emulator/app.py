@@ -25,11 +25,13 @@ from include.emulator.routes import (
     data,
     exports,
     frames,
+    imports,
     issues,
     jobs,
     labels,
     projects,
     requests,
+    server,
     serverless,
     storages,
     tasks,
@@ -42,8 +44,8 @@ from include.emulator.worker import Worker
 
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
 _ROUTES = (
-    *(auth, users, projects, labels, tasks, frames, data, jobs),
-    *(annotations, issues, exports, requests, serverless, storages, control),
+    *(auth, server, users, projects, labels, tasks, frames, data, jobs),
+    *(annotations, issues, exports, imports, requests, serverless, storages, control),
 )
 
 
