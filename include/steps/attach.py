@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnreachableError
+from include.clients.cvat.lines import Watched
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
@@ -37,16 +38,6 @@ class Outcome:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A request that CVAT is working on, for a batch, until a deadline; the name is how log lines call it."""
-
-    batch_id: str
-    request_id: str
-    deadline: datetime
-    name: str
-
-
 def attach_data(
     project: Project,
     batch_ids: Sequence[str],
@@ -74,16 +65,16 @@ def attach_data(
     return each_batch(batch_ids, Stage.CREATED, ledger, work)
 
 
-def pending(batch_ids: Sequence[str], ledger: Ledger) -> list[Pending]:
+def pending(batch_ids: Sequence[str], ledger: Ledger) -> list[Watched]:
     """The requests that these batches wait for."""
     return [
-        Pending(batch.id, batch.request_id, batch.deadline, words(batch))
+        Watched(batch.request_id, batch.deadline, batch.size, words(batch))
         for batch in ledger.batches.get(batch_ids)
         if batch.stage is Stage.SUBMITTED and batch.request_id and batch.deadline
     ]
 
 
-def look(waiting: Sequence[Pending], cvat: CvatClient) -> dict[str, Outcome]:
+def look(waiting: Sequence[Watched], cvat: CvatClient) -> dict[str, Outcome]:
     """The outcomes, by request id, of those that have ended already. Where CVAT does not answer, none are said to."""
     outcomes: dict[str, Outcome] = {}
     for wait in waiting:

@@ -1,41 +1,72 @@
-"""CVAT's background requests, looked at without blocking: for triggers, which share one event loop."""
+"""CVAT's background requests, asked after without blocking: for triggers, which share one event loop."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
-from include.clients.cvat.errors import (
-    CvatError,
-    InvalidError,
-    NotFoundError,
-    UnauthorizedError,
-    UnreachableError,
-    error_of,
-    login_error,
-)
+from include.clients.cvat.errors import UnreachableError, error_of, login_error
 from include.clients.cvat.records import CvatAccess, Request, decode
 
-log = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_ROUND_OF_ALL = 120.0  # seconds between looks at every request, not only at the oldest
+_LINES = {"create": "import", "import": "import", "autoannotate": "serverless"}
+SERVERLESS = "serverless"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a wait ended: `finished`, `failed`, `expired` or `overdue`, and the server's words."""
+def line_of(request_id: str) -> str:
+    """The queue in which CVAT works on a request, by the action in its id: import, export, serverless, or another."""
+    action = action_of(request_id)
+    return _LINES.get(action, action)
 
-    answer: str
-    message: str = ""
+
+def action_of(request_id: str) -> str:
+    """What a request does, as its id says: create, import, export, autoannotate; empty where it says nothing."""
+    found = re.match(r"action=(\w+)", request_id)
+    return found[1] if found else ""
+
+
+class ServerlessRequest(msgspec.Struct, frozen=True):
+    """A run of a serverless function. While it is queued, `exc_info` may still be that of the run before.
+
+    CVAT calls a cancelled one finished; its progress, in percent, stays below 100.
+    """
+
+    id: str
+    status: str
+    progress: int | None = None
+    enqueued: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    exc_info: str | None = None
+
+    @property
+    def request(self) -> Request:
+        """The same as other requests are told; of a failure's traceback the last line, which says what was wrong."""
+        status, words = self.status, ""
+        if status == "failed":
+            words = (self.exc_info or "").strip().rpartition("\n")[2]
+        elif status == "finished" and self.progress is not None and self.progress < 100:
+            status, words = "failed", f"cancelled at {self.progress} %"
+        return Request(
+            self.id,
+            status,
+            words,
+            created_date=self.enqueued,
+            started_date=self.started,
+            finished_date=self.ended,
+        )
+
+
+class _Page(msgspec.Struct, frozen=True):
+    results: list[Request]
 
 
 class CvatRequests:
-    """Reads requests over one asynchronous connection. An asynchronous context manager."""
+    """Reads and cancels requests, serverless ones too, over one connection. An asynchronous context manager."""
 
     def __init__(self, access: CvatAccess) -> None:
         self._access = access
@@ -58,82 +89,64 @@ class CvatRequests:
 
     async def get(self, request_id: str) -> Request:
         """A request. Raises NotFoundError once it has expired, other CvatErrors as the synchronous client does."""
+        path = _path(request_id)
+        content = await self._call("GET", path)
+        if line_of(request_id) == SERVERLESS:
+            return decode(content, ServerlessRequest, f"GET {path}").request
+        return decode(content, Request, f"GET {path}")
+
+    async def all(self, filters: Mapping[str, str]) -> list[Request]:
+        """All requests of this account by CVAT's filters (action, status), but for the serverless ones."""
+        path = "/api/requests"
+        content = await self._call("GET", path, query={**filters, "page_size": "all"})
+        return decode(content, _Page, f"GET {path}").results
+
+    async def all_serverless(self) -> list[Request]:
+        """All serverless requests: they know no filters."""
+        path = "/api/lambda/requests"
+        rows = decode(await self._call("GET", path), list[ServerlessRequest], f"GET {path}")
+        return [row.request for row in rows]
+
+    async def cancel(self, request_id: str) -> None:
+        """Take a request out of its queue. Raises InvalidError where CVAT has begun or ended it, as it says itself."""
+        if line_of(request_id) == SERVERLESS:
+            await self._call("DELETE", _path(request_id))
+        else:
+            await self._call("POST", f"{_path(request_id)}/cancel")
+
+    async def _call(self, method: str, path: str, query: Mapping[str, str] | None = None) -> bytes:
         if not self._access.token and not self._http.cookies:
             await self._log_in()
-        response = await self._call("GET", f"/api/requests/{quote(request_id, safe='')}")
+        response = await self._send(method, path, query=query)
         if response.status_code >= 400:
-            raise error_of("GET", str(response.url), response.status_code, response.headers, response.content)
-        return decode(response.content, Request, f"GET {response.url.path}")
+            raise error_of(method, str(response.url), response.status_code, response.headers, response.content)
+        return response.content
 
     async def _log_in(self) -> None:
         """A session costs the server one password hash; Basic authentication would cost it one a call."""
         body = {"username": self._access.username, "password": self._access.password}
-        response = await self._call("POST", "/api/auth/login", body)
+        response = await self._send("POST", "/api/auth/login", body=body)
         if response.status_code >= 400:
             url, user = self._access.url.rstrip("/"), self._access.username
             raise login_error(url, user, response.status_code, response.headers, response.content)
 
-    async def _call(self, method: str, path: str, body: Mapping[str, str | None] | None = None) -> httpx.Response:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, str | None] | None = None,
+    ) -> httpx.Response:
+        headers = {}
+        if csrf := self._http.cookies.get("csrftoken"):  # without it a session may only read
+            headers = {"X-CSRFToken": csrf, "Origin": self._access.url.rstrip("/")}
         try:
-            return await self._http.request(method, path, json=body)
+            return await self._http.request(method, path, params=query, json=body, headers=headers)
         except httpx.HTTPError as error:
             words = str(error) or type(error).__name__
             raise UnreachableError(f"CVAT at {self._access.url} gives no answer to {method} {path}: {words}") from error
 
 
-def growing_pause(waited: float) -> float:
-    """How long to wait between looks, by how long was waited already: seconds, from 0.2 to 5."""
-    return min(0.2 + waited / 20, 5.0)
-
-
-async def wait_for_requests(
-    access: CvatAccess,
-    deadlines: Mapping[str, datetime],
-    pause: Callable[[float], float] = growing_pause,
-    names: Mapping[str, str] | None = None,
-) -> dict[str, Ended]:
-    """Wait until every request has ended or its deadline has passed.
-
-    CVAT works its import queue first in, first out: the oldest request is looked at, and as soon as it has ended the
-    next. Every two minutes all are, because CVAT forgets a finished one after 500 s. A look that fails is logged, with
-    what the request is for (`names`, by request), and repeated; the deadlines bound that too. Raises UnauthorizedError
-    at once: no repetition mends credentials.
-    """
-    ended: dict[str, Ended] = {}
-    started = all_seen = asyncio.get_running_loop().time()
-    async with CvatRequests(access) as requests:
-        while waiting := [id_ for id_ in deadlines if id_ not in ended]:
-            now = asyncio.get_running_loop().time()
-            everything = now - all_seen > _ROUND_OF_ALL
-            all_seen = now if everything else all_seen
-            for request_id in waiting:
-                name = (names or {}).get(request_id, f"request {request_id}")
-                end = await _look(requests, request_id, name, deadlines[request_id])
-                if end:
-                    ended[request_id] = end
-                elif not everything:
-                    break
-            if len(ended) < len(deadlines):
-                await asyncio.sleep(pause(now - started))
-    return ended
-
-
-async def _look(requests: CvatRequests, request_id: str, name: str, deadline: datetime) -> Ended | None:
-    try:
-        request = await requests.get(request_id)
-    except UnauthorizedError:
-        raise
-    except (NotFoundError, InvalidError) as error:  # 400: its task is gone
-        return Ended("expired", str(error))
-    except CvatError as error:
-        log.warning("%s: %s", name, error)
-        message = str(error)
-    else:
-        if request.status in ("finished", "failed"):
-            return Ended(request.status, request.message)
-        message = f"CVAT says {request.status} {request.message}".strip()
-    return Ended("overdue", f"not done by {deadline:%Y-%m-%d %H:%M:%S} UTC: {message}") if _past(deadline) else None
-
-
-def _past(deadline: datetime) -> bool:
-    return datetime.now(UTC) >= deadline
+def _path(request_id: str) -> str:
+    beginning = "/api/lambda/requests" if line_of(request_id) == SERVERLESS else "/api/requests"
+    return f"{beginning}/{quote(request_id, safe='')}"

@@ -1,38 +1,84 @@
-"""The wait for CVAT's requests: one trigger for all requests of a shard."""
+"""The wait for CVAT's requests: one trigger for as many as a task waits for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from include.clients.cvat.requests import wait_for_requests
+from include.clients.cvat import CvatError
+from include.clients.cvat.lines import Ended, Watched
+from include.clients.cvat.poller import wait_for_requests
+from include.clients.cvat.requests import CvatRequests
 from labelcycle.hooks.cvat import CvatHook
+
+_CANCEL_SECONDS = 20.0  # Airflow itself gives on_kill 30 s
 
 
 class RequestsTrigger(BaseTrigger):
-    """Fires once, when every request has ended or its deadline has passed.
+    """Fires once, when every request has ended or its deadline has passed. All triggers on a server ask it together.
 
     Deadlines are absolute (ISO 8601 in UTC, by request id): a restart of the triggerer does not move them. Names, by
-    request id, say in the log what each is for. The event's payload is
-    `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …}}`.
+    request id, say in the log what each is for; images, how many it is about, by which its end is expected. The
+    event's payload is `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …,
+    "result_id": …, "result_url": …}}`.
+
+    With `ends_task` the task ends here where all have finished: its return value is what came of each, by request id.
+    With `cancel_on_kill` the requests are cancelled in CVAT when a person ends the task, never when a triggerer stops.
     """
 
-    def __init__(self, cvat_conn_id: str, deadlines: dict[str, str], names: dict[str, str]) -> None:
+    def __init__(
+        self,
+        cvat_conn_id: str,
+        deadlines: dict[str, str],
+        names: dict[str, str],
+        images: dict[str, int] | None = None,
+        ends_task: bool = False,
+        cancel_on_kill: bool = False,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cvat_conn_id = cvat_conn_id
         self.deadlines = deadlines
         self.names = names
+        self.images = images or {}
+        self.ends_task = ends_task
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as the triggerer makes it again."""
-        path = "labelcycle.triggers.requests.RequestsTrigger"
-        return path, {"cvat_conn_id": self.cvat_conn_id, "deadlines": self.deadlines, "names": self.names}
+        names = ("cvat_conn_id", "deadlines", "names", "images", "ends_task", "cancel_on_kill")
+        return "labelcycle.triggers.requests.RequestsTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire."""
         access = await CvatHook(self.cvat_conn_id).aaccess()
-        deadlines = {request: datetime.fromisoformat(moment) for request, moment in self.deadlines.items()}
-        ended = await wait_for_requests(access, deadlines, names=self.names)
-        yield TriggerEvent({request: asdict(end) for request, end in ended.items()})
+        ended = await wait_for_requests(access, [self._watched(request) for request in self.deadlines])
+        if self.ends_task and all(end.answer == "finished" for end in ended.values()):
+            yield TaskSuccessEvent(xcoms={"return_value": {request: result(end) for request, end in ended.items()}})
+        else:
+            yield TriggerEvent({request: asdict(end) for request, end in ended.items()})
+
+    async def on_kill(self) -> None:
+        """Cancel what CVAT has not begun, if that was asked for."""
+        if not self.cancel_on_kill:
+            return
+        access = await CvatHook(self.cvat_conn_id).aaccess()
+        async with asyncio.timeout(_CANCEL_SECONDS), CvatRequests(access) as requests:
+            for request in self.deadlines:
+                try:
+                    await requests.cancel(request)
+                except CvatError as error:
+                    self.log.warning("%s is not cancelled: %s", self.names.get(request, request), error)
+                else:
+                    self.log.info("%s is cancelled", self.names.get(request, request))
+
+    def _watched(self, request: str) -> Watched:
+        deadline = datetime.fromisoformat(self.deadlines[request])
+        return Watched(request, deadline, self.images.get(request, 0), self.names.get(request, f"request {request}"))
+
+
+def result(ended: Ended) -> dict[str, int | str | None]:
+    """What came of a request, for XCom: ids and addresses alone."""
+    return {"result_id": ended.result_id, "result_url": ended.result_url}

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from include.annotators.registry import Annotator, load
 from include.clients.bulk import BulkStore
 from include.clients.cvat import BucketAccess, CvatAccess, CvatClient
-from include.clients.cvat.requests import wait_for_requests
+from include.clients.cvat.poller import wait_for_requests
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch, Job
@@ -125,8 +125,7 @@ class World:
 
     def settle(self) -> int:
         """Wait for the requests, as the trigger does, and settle."""
-        deadlines = {wait.request_id: wait.deadline for wait in pending(self.ids(), self.ledger)}
-        ended = asyncio.run(wait_for_requests(self.cvat_access, deadlines, lambda _: 0.02))
+        ended = asyncio.run(wait_for_requests(self.cvat_access, pending(self.ids(), self.ledger)))
         outcomes = {request: Outcome(Answer(end.answer), end.message) for request, end in ended.items()}
         return settle(outcomes, self.ids(), self.cvat, self.ledger)
 

@@ -150,6 +150,9 @@ def test_while_cvat_works_the_sensor_defers_until_the_deadline_of_the_ledger(wai
     _, arguments = wait.trigger.serialize()
     assert arguments["deadlines"] == {waiting.request_id: waiting.deadline.isoformat()}
     assert arguments["cvat_conn_id"] == "cvat_default"
+    assert arguments["images"] == {waiting.request_id: 1}
+    assert not arguments["ends_task"]  # how the batches end is recorded in the ledger, which the sensor does
+    assert not arguments["cancel_on_kill"]  # the next run wants the batches
     assert wait.method_name == "resume"
     left = waiting.deadline - datetime.now(UTC)
     assert left < wait.timeout <= left + timedelta(minutes=11)
@@ -160,7 +163,8 @@ def test_the_trigger_fires_when_cvat_is_done_and_the_sensor_records_it(waiting: 
     wait = deferred(waiting)
     waiting.end()
     event = asyncio.run(asyncio.wait_for(first_event(made_again(wait.trigger)), 20))
-    assert event.payload == {waiting.request_id: {"answer": "finished", "message": ""}}
+    nothing = {"message": "", "result_id": None, "result_url": None}
+    assert event.payload == {waiting.request_id: {"answer": "finished", **nothing}}
     assert getattr(waiting.sensor(), wait.method_name)({}, event=json.loads(json.dumps(event.payload))) == 1
     assert waiting.stage() is Stage.ATTACHED
 
@@ -178,6 +182,9 @@ def test_every_argument_of_the_trigger_is_in_the_database() -> None:
         "cvat_conn_id": "other",
         "deadlines": {"r": "2026-12-01T00:00:00+00:00"},
         "names": {"r": "batch b"},
+        "images": {"r": 500},
+        "ends_task": True,
+        "cancel_on_kill": True,
     }
     assert made_again(RequestsTrigger(**arguments)).serialize()[1] == arguments
     assert set(inspect.signature(RequestsTrigger.__init__).parameters) - {"self"} == set(arguments)

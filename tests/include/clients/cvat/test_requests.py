@@ -1,16 +1,17 @@
-"""The wait for background requests, against the emulator: in one wait, with few looks, through every trouble."""
+"""The wait for background requests over HTTP, on the emulator: in one wait, with few looks, through every trouble."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from include.clients.cvat import BucketAccess, CvatAccess, CvatClient, UnauthorizedError
-from include.clients.cvat.requests import Ended, growing_pause, wait_for_requests
+from include.clients.cvat.lines import Ended, Watched
+from include.clients.cvat.poller import wait_for_requests
 from tests.include.emulated import Emulated, calls_to, emulated
 
 LATER = timedelta(minutes=5)
@@ -31,16 +32,9 @@ def requests(server: Emulated, cvat: CvatClient, s3_endpoint: str, bucket: str, 
     server.hold(False)
 
 
-def wait(
-    access: CvatAccess,
-    requests: list[str],
-    seconds: float = 300,
-    pause: float = 0.05,
-    names: Mapping[str, str] | None = None,
-) -> dict[str, Ended]:
+def wait(access: CvatAccess, requests: list[str], seconds: float = 300) -> dict[str, Ended]:
     deadline = datetime.now(UTC) + timedelta(seconds=seconds)
-    deadlines = dict.fromkeys(requests, deadline)
-    return asyncio.run(wait_for_requests(access, deadlines, lambda _: pause, names))
+    return asyncio.run(wait_for_requests(access, [Watched(one, deadline) for one in requests]))
 
 
 def after(seconds: float, *calls: object) -> threading.Timer:
@@ -61,42 +55,16 @@ def test_many_requests_end_in_one_wait_with_cvats_words(server: Emulated, reques
     assert "none.jsonl" in ended[requests[0]].message
 
 
-def test_only_the_oldest_is_looked_at_while_the_queue_stands_still(server: Emulated, requests: list[str]) -> None:
+def test_few_looks_are_taken_while_the_queue_stands_still(server: Emulated, requests: list[str]) -> None:
     access = server.token()
     timer = after(0.5, lambda: server.hold(False))
     with calls_to(server) as calls:
-        wait(access, requests, pause=0.1)
+        wait(access, requests)
     timer.join()
     looks = [call for call in calls.made if call.startswith("GET /api/requests/")]
     assert len(set(looks)) == len(requests)
-    # each request once when it ended, and the oldest as often as the pauses of half a second allow, and a few more
-    assert len(looks) <= len(requests) + 0.5 / 0.1 + 5
-    assert len([look for look in looks[:4] if look == looks[0]]) == 4
-
-
-class Leaping(asyncio.SelectorEventLoop):
-    """A loop whose clock can be put forward."""
-
-    leapt = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.leapt
-
-
-def test_every_two_minutes_all_are_looked_at_because_cvat_forgets(server: Emulated, requests: list[str]) -> None:
-    access, deadline, seen = server.token(), datetime.now(UTC) + LATER, list[int]()
-
-    def pause(_: float) -> float:
-        seen.append(len({call for call in calls.made if "/api/requests/" in call}))
-        loop.leapt += 121 if len(seen) == 2 else 0
-        server.hold(len(seen) < 4)
-        return 0.01
-
-    loop = Leaping()
-    with calls_to(server) as calls, asyncio.Runner(loop_factory=lambda: loop) as runner:
-        ended = runner.run(wait_for_requests(access, dict.fromkeys(requests, deadline), pause))
-    assert seen[:4] == [1, 1, 5, 5]
-    assert len(ended) == 5
+    # each request once when it ended, once to learn its age, and the oldest a few times in half a second
+    assert len(looks) <= 2 * len(requests) + 5
 
 
 def test_nothing_to_wait_for_asks_nothing(server: Emulated) -> None:
@@ -105,18 +73,18 @@ def test_nothing_to_wait_for_asks_nothing(server: Emulated) -> None:
     assert calls.made == []
 
 
-def test_a_look_that_fails_is_logged_with_what_it_is_for_and_repeated(
+def test_a_look_that_fails_is_logged_and_repeated(
     server: Emulated, requests: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     access, path = server.token(), "/api/requests/"
     for fault in ({"status": 502}, {"status": 429}, {"status": 500}, {"drop": True}):
         server.fault("GET", path, **fault)
     server.hold(False)
-    ended = wait(access, requests[:1], names={requests[0]: "project p batch b task 7"})
+    ended = wait(access, requests[:1])
     assert ended[requests[0]].answer == "failed"  # which CVAT says of the request, not we of the look
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 4
-    assert all(warning.startswith("project p batch b task 7: ") for warning in warnings)
+    assert all("1 requests are waited for" in warning for warning in warnings)
     assert ["502" in warnings[0], "429" in warnings[1], "500" in warnings[2]] == [True, True, True]
 
 
@@ -134,9 +102,9 @@ def test_a_deadline_that_passes_says_what_was_waited_for_and_the_others_go_on(
     server: Emulated, requests: list[str]
 ) -> None:
     now, access = datetime.now(UTC), server.token()
-    deadlines = {requests[0]: now + timedelta(seconds=0.3), requests[1]: now + LATER}
+    watched = [Watched(requests[0], now + timedelta(seconds=0.3)), Watched(requests[1], now + LATER)]
     timer = after(0.8, lambda: server.hold(False))
-    ended = asyncio.run(wait_for_requests(access, deadlines, lambda _: 0.05))
+    ended = asyncio.run(wait_for_requests(access, watched))
     timer.join()
     assert ended[requests[0]].answer == "overdue"
     assert "CVAT says queued" in ended[requests[0]].message
@@ -179,11 +147,7 @@ def test_a_wait_outlives_a_server_that_is_started_again(
         server.hold(True)
         request = cvat.attach_link(task.id, storage, "none.jsonl", ["a.jpg"])
         timer = after(0.3, server.stop, server.start_again)  # which holds no requests any more
-        ended = wait(server.token(), [request], pause=0.1)
+        ended = wait(server.token(), [request])
         timer.join()
     assert ended[request].answer == "failed"
     assert "gives no answer to GET /api/requests/" in caplog.text
-
-
-def test_the_pause_between_looks_grows_to_five_seconds() -> None:
-    assert [growing_pause(waited) for waited in (0, 20, 60, 3600)] == [0.2, 1.2, 3.2, 5.0]
