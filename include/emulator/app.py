@@ -16,11 +16,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from include.emulator.accounts import add_user
 from include.emulator.answers import CvatJson, Refusal, no_such_page, server_error
+from include.emulator.backups import sweep as sweep_backups
 from include.emulator.exports import sweep as sweep_exports
 from include.emulator.faults import Faults, drop
 from include.emulator.routes import (
     annotations,
     auth,
+    backups,
     control,
     data,
     exports,
@@ -45,7 +47,7 @@ from include.emulator.worker import Worker
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
 _ROUTES = (
     *(auth, server, users, projects, labels, tasks, frames, data, jobs),
-    *(annotations, issues, exports, imports, requests, serverless, storages, control),
+    *(annotations, issues, exports, imports, backups, requests, serverless, storages, control),
 )
 
 
@@ -94,6 +96,7 @@ def create_app(folder: Path, admin: Admin, clock: Clock | None = None) -> FastAP
     _ensure_admin(state, admin)
     sweep_uploads(state)
     sweep_exports(state)
+    sweep_backups(state)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from include.emulator import dataset
 from include.emulator.answers import Refusal
 from include.emulator.bucket import Bucket, ObjectNotFoundError
+from include.emulator.contents import Contents
 from include.emulator.dataset import Dataset, Picture
 from include.emulator.formats import coco, cvat_xml, yolo
 from include.emulator.requests import RequestFailure
@@ -36,17 +37,25 @@ _WRITERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a finished export goes: into a bucket under this key, or nowhere but its download."""
+class ExportRequest:
+    """Where a finished export goes: into a bucket under this key, or nowhere but its download.
 
-    cloud_storage_id: int | None = None
-    key: str = ""
+    A `lightweight` backup is without the images that are in a bucket.
+    """
+
+    cloud_storage_id: int | None
+    key: str
+    lightweight: bool
 
     def dump(self) -> bytes:
         return _ADAPTER.dump_json(self)
 
+    @classmethod
+    def load(cls, text: str) -> "ExportRequest":
+        return _ADAPTER.validate_json(text)
 
-_ADAPTER = TypeAdapter(Destination)
+
+_ADAPTER = TypeAdapter(ExportRequest)
 
 
 def work(state: State, request: sqlite3.Row) -> Callable[[sqlite3.Connection], None]:
@@ -61,16 +70,17 @@ def work(state: State, request: sqlite3.Row) -> Callable[[sqlite3.Connection], N
         writer.write(archive, found)
         if request["type"] == "export:dataset":
             for picture in found.pictures:
-                archive.writestr(writer.image_path(picture), content(picture), zipfile.ZIP_STORED)
+                image = content(picture.contents, picture.name, picture.subset)
+                archive.writestr(writer.image_path(picture), image, zipfile.ZIP_STORED)
     return put_in_place(state, request, part)
 
 
-def content(picture: Picture) -> bytes:
-    """Raises `RequestFailure` when the frame is not to be had."""
+def content(contents: Contents, name: str, subset: str) -> bytes:
+    """A frame's bytes. Raises `RequestFailure` when they are not to be had."""
     try:
-        return picture.contents.read(picture.name)
+        return contents.read(name)
     except (ObjectNotFoundError, Refusal) as error:
-        item = (picture.name.rpartition(".")[0], picture.subset or "default")
+        item = (name.rpartition(".")[0], subset or "default")
         message = f"datumaro.components.errors.ItemExportError: Failed to export item {item}\n"
         raise RequestFailure(message) from error
 
@@ -89,7 +99,7 @@ def exported(state: State, request: sqlite3.Row) -> Iterator[Path]:
 
 def put_in_place(state: State, request: sqlite3.Row, part: Path) -> Callable[[sqlite3.Connection], None]:
     """The last step of an export: its file takes its name, or goes into the bucket that was asked for."""
-    destination = _ADAPTER.validate_json(request["parameters"])
+    destination = ExportRequest.load(request["parameters"])
 
     def finish(connection: sqlite3.Connection) -> None:
         storage = connection.execute(

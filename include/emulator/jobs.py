@@ -21,17 +21,18 @@ def move(connection: sqlite3.Connection, job_id: int, stage: str, state: str) ->
 
 
 def task_status(counts: sqlite3.Row) -> str:
-    """From a row of `task_counts`: `completed` when all its jobs are, else `annotation` while one is there."""
-    if counts["count"] and counts["completed"] == counts["count"]:
+    """From a row of `task_counts`: `completed` when all its jobs' are, else `annotation` while one's is."""
+    if counts["count"] and counts["done"] == counts["count"]:
         return "completed"
     return "annotation" if counts["annotated"] or not counts["count"] else "validation"
 
 
 def task_counts(connection: sqlite3.Connection, task_id: int) -> sqlite3.Row:
-    """How many jobs a task has: all, completed, in the validation stage, and still to be annotated."""
+    """How many jobs a task has: all, in the validation stage, completed; and, by their status, done and annotated."""
     row: sqlite3.Row = connection.execute(
         "SELECT count(*) AS count, count(stage = 'validation' OR NULL) AS validation,"
-        " count(status = 'completed' OR NULL) AS completed, count(status = 'annotation' OR NULL) AS annotated"
+        " count(stage = 'acceptance' AND state = 'completed' OR NULL) AS completed,"
+        " count(status = 'completed' OR NULL) AS done, count(status = 'annotation' OR NULL) AS annotated"
         " FROM jobs WHERE task_id = ?",
         (task_id,),
     ).fetchone()

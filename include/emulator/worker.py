@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from include.emulator import exports, imports, incoming, reading, requests, serverless
+from include.emulator import backups, exports, imports, incoming, reading, requests, serverless
 from include.emulator.requests import RequestFailure
 from include.emulator.state import State
 
@@ -23,8 +23,8 @@ Work = Callable[[State, sqlite3.Row], Finish]
 Queue = Literal["import", "export", "annotation"]
 
 _WORK: dict[Queue, dict[str, Work]] = {
-    "import": {"create:task": reading.work, "import:annotations": imports.work},
-    "export": {"export:annotations": exports.work, "export:dataset": exports.work},
+    "import": {"create:task": reading.work, "import:annotations": imports.work, "import:backup": backups.restore},
+    "export": {"export:annotations": exports.work, "export:dataset": exports.work, "export:backup": backups.export},
     "annotation": {serverless.TYPE: serverless.work},
 }
 QUEUES = tuple(_WORK)

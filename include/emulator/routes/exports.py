@@ -11,7 +11,7 @@ from starlette.responses import FileResponse
 from include.emulator import access, requests
 from include.emulator.answers import HTML, CvatJson, Refusal, forbidden, invalid, invalid_text, server_error
 from include.emulator.call import Somebody, UserCall, somebody
-from include.emulator.exports import Destination
+from include.emulator.exports import ExportRequest
 from include.emulator.formats.listed import EXPORTED, listed
 from include.emulator.requests import Operation, Target
 
@@ -64,17 +64,18 @@ def enqueue(call: UserCall, target: Target, row: sqlite3.Row, kind: str, name: s
     return CvatJson({"rq_id": request_id}, 202)
 
 
-def _destination(call: UserCall, connection: sqlite3.Connection, name: str) -> Destination:
+def _destination(call: UserCall, connection: sqlite3.Connection, name: str) -> ExportRequest:
     location = call.query.get("location", "local")
+    lightweight = call.query.get("lightweight", "true").lower() in _TRUE
     if location == "local":
-        return Destination()
+        return ExportRequest(None, "", lightweight)
     if location != "cloud_storage":
         raise invalid([f"Unexpected location {location} specified for the request"])
     storage_id = call.query.get("cloud_storage_id", "")
     if not storage_id.isdecimal():
         raise invalid(["Cloud storage was selected as location but cloud_storage_id was not specified"])
     access.own_storage(connection, call.user, int(storage_id))
-    return Destination(int(storage_id), call.query.get("filename") or name)
+    return ExportRequest(int(storage_id), call.query.get("filename") or name, lightweight)
 
 
 def operation(
