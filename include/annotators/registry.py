@@ -1,15 +1,19 @@
 """Annotators by name, as a project's YAML gives them: a name and settings."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import PIL.Image
 from cvat_sdk.auto_annotation import DetectionFunction
 
 # The modules are imported when they are asked for: a model's library takes seconds.
-_KNOWN = {"rapidocr": "include.annotators.rapidocr_text:RapidOcrText"}
+_KNOWN = {
+    "onnx_detector": "include.annotators.onnx_detector:OnnxDetector",
+    "rapidocr": "include.annotators.rapidocr_text:RapidOcrText",
+}
 
 
 class VersionedFunction(DetectionFunction, Protocol):  # type: ignore[misc]  # cvat-sdk has no types
@@ -21,6 +25,23 @@ class VersionedFunction(DetectionFunction, Protocol):  # type: ignore[misc]  # c
 
     @property
     def version(self) -> str: ...
+
+
+@runtime_checkable
+class BatchedFunction(Protocol):
+    """What a VersionedFunction may have besides: several RGB pictures at once, the answers in their order.
+
+    `detect_batch` answers for each picture as `detect` does; it takes any number, and likes `batch_size`.
+    """
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def detect_batch(self, images: Sequence[PIL.Image.Image]) -> list[list[Any]]: ...
+
+
+class AnnotatorUnavailable(RuntimeError):
+    """An annotator cannot be asked now; that says nothing about the picture it was asked about."""
 
 
 class UnknownAnnotator(ValueError):
