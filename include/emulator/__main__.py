@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from include.emulator.app import Admin, create_app
+from include.emulator.state import OldFolderError
 
 _SHUTDOWN_TIMEOUT_S = 5
 
@@ -30,7 +31,10 @@ def main() -> None:
     password = os.environ.get(arguments.password_env)
     if not password:
         sys.exit(f"Set the administrator's password in the environment variable {arguments.password_env}.")
-    app = create_app(arguments.data, Admin(arguments.admin, password))
+    try:
+        app = create_app(arguments.data, Admin(arguments.admin, password))
+    except OldFolderError as error:
+        sys.exit(str(error))
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when it has shut down
     with socket.create_server((arguments.host, arguments.port), backlog=128) as listener:

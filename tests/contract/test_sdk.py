@@ -159,3 +159,21 @@ def test_second_user(server, client, sdk_project, photos, annotator):
             own.update({"stage": "acceptance"})
     job.fetch()
     assert (job.state, job.assignee.id) == ("completed", user)
+
+
+def test_dataset_and_backup_go_out_and_come_back(
+    client: Client, sdk_project: Any, photos: list[Path], tmp_path: Path
+) -> None:
+    task = client.tasks.create_from_data(
+        models.TaskWriteRequest(name=f"sdk-{uuid4().hex[:8]}", project_id=sdk_project.id), photos
+    )
+    [label, *_] = task.get_labels()
+    shape = models.LabeledShapeRequest(frame=0, label_id=label.id, type="rectangle", points=[1, 2, 3, 4])
+    task.set_annotations(models.LabeledDataRequest(shapes=[shape]))
+    task.export_dataset("COCO 1.0", tmp_path / "coco.zip", include_images=False)
+    task.import_annotations("COCO 1.0", tmp_path / "coco.zip")
+    assert [str(shape.source) for shape in task.get_annotations().shapes] == ["file"]
+    task.download_backup(tmp_path / "backup.zip")
+    restored = client.tasks.create_from_backup(tmp_path / "backup.zip")
+    assert (restored.name, restored.size, restored.project_id) == (task.name, len(photos), None)
+    assert [shape.points for shape in restored.get_annotations().shapes] == [[1, 2, 3, 4]]
