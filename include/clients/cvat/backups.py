@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from include.clients.cvat.downloads import Downloaded, download
-from include.clients.cvat.exports import Kind, Target, start
+from include.clients.cvat.exports import Kind, Started, Target, start
 from include.clients.cvat.imports import send_archive, start_upload
 from include.clients.cvat.records import Named, Request
 from include.clients.cvat.uploads import UploadFile
@@ -22,8 +22,8 @@ class Backups:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def start(self, target: Target, *, lightweight: bool = False) -> str:
-        """Ask for a backup; the request's id, which is that of one that is under way already."""
+    def start(self, target: Target, *, lightweight: bool = False) -> Started:
+        """Ask for a backup, or find one of the same under way. So this may be repeated after a lost answer."""
         return start(self._wire, f"{target.path}/backup/export", {"lightweight": str(lightweight).lower()})
 
     def download(self, target: Target, request_id: str, to: Path, deadline: datetime) -> Downloaded:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _PIECE = 1 << 20  # bytes in memory at a time, at most
 _TRIES = 6  # that come no further than the furthest before them
 _PAUSE = 0.5  # seconds before the second try; then twice that, and so on
+_GONE = ("Unknown export request id", "process is not finished")  # forgotten; asked for again under the same id
 _REPORT = 5.0  # seconds between lines about the progress
 
 
@@ -131,7 +132,7 @@ def _receive(wire: Wire, path: str, request_id: str, received: _Received, deadli
     except NotFoundError as error:
         raise ExpiredError(str(error)) from error
     except InvalidError as error:
-        if "not finished" in str(error):  # somebody asked for it again, under the same id
+        if any(words in str(error) for words in _GONE):
             raise ExpiredError(str(error)) from error
         raise
     if received.total is not None and received.size != received.total:

@@ -1,6 +1,7 @@
 """Exports: annotations, with or without their images, in any of CVAT's formats."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from include.clients.cvat.downloads import Downloaded, download
-from include.clients.cvat.errors import InvalidError
+from include.clients.cvat.errors import ConflictError, InvalidError
 from include.clients.cvat.records import Submitted
 from include.clients.cvat.wire import Wire
 
@@ -54,6 +55,14 @@ class Formats(msgspec.Struct, frozen=True):
     importers: list[Format]
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A request that CVAT was asked for; it is not ours where the same was under way already."""
+
+    request_id: str
+    ours: bool = True
+
+
 class UnknownFormat(InvalidError):
     """The server has no such format; the message names those that are like it."""
 
@@ -68,9 +77,8 @@ class Exports:
         """Raises UnknownFormat where the server does not write this format."""
         check_format(name, formats(self._wire).exporters, f"CVAT at {self._wire.url} exports no format")
 
-    def start(self, target: Target, form: str, *, images: bool) -> str:
-        """Ask for an export; the request's id. The same export under way already is that one: CVAT answers 409 and
-        names it. So this may be repeated after a lost answer."""
+    def start(self, target: Target, form: str, *, images: bool) -> Started:
+        """Ask for an export, or find the same one under way. So this may be repeated after a lost answer."""
         query = {"format": form, "save_images": str(images).lower()}
         return start(self._wire, f"{target.path}/dataset/export", query)
 
@@ -79,10 +87,13 @@ class Exports:
         return download(self._wire, f"{target.path}/dataset/download", request_id, to, deadline)
 
 
-def start(wire: Wire, path: str, query: dict[str, str]) -> str:
-    """Ask CVAT to prepare something, or find that it is at it; the request's id."""
-    answered = frozenset({int(HTTPStatus.CONFLICT)})
-    return wire.call("POST", path, Submitted, query=query, answered=answered).rq_id
+def start(wire: Wire, path: str, query: Mapping[str, str]) -> Started:
+    """Ask CVAT to prepare something, or find that it is at it: it answers 409 then, and names the request."""
+    try:
+        return Started(wire.call("POST", path, Submitted, query=query).rq_id)
+    except ConflictError:
+        answered = frozenset({int(HTTPStatus.CONFLICT)})
+        return Started(wire.call("POST", path, Submitted, query=query, answered=answered).rq_id, ours=False)
 
 
 def formats(wire: Wire) -> Formats:
@@ -102,9 +113,13 @@ def check_format(name: str, known: Sequence[Format], refusal: str) -> None:
 
 
 def _near(name: str, names: Sequence[str]) -> list[str]:
-    """Names that have it, or are spelt like it, whatever the case and with or without the version."""
-    wanted = name.casefold().strip()
+    """Names that have it, or are spelt like it, whatever the case and the version."""
+    wanted = _unversioned(name)
     having = [known for known in names if wanted and wanted in known.casefold()]
-    by_word = {key: known for known in names for key in (known.casefold(), known.casefold().rpartition(" ")[0])}
-    alike = [by_word[key] for key in get_close_matches(wanted, by_word, n=5, cutoff=0.7)]
+    by_word = {_unversioned(known): known for known in names}
+    alike = [by_word[word] for word in get_close_matches(wanted, by_word, n=3, cutoff=0.7)]
     return list(dict.fromkeys([*having, *alike]))[:5]
+
+
+def _unversioned(name: str) -> str:
+    return re.sub(r"[\d.\s]+$", "", name.strip().casefold())

@@ -131,9 +131,12 @@ def _words(error: BaseException) -> str:
 
 
 def _configuration() -> tuple[Failure, ...]:
+    from include.clients.archives import WrongAddress
+
     define = "Define the connection (docs/connections.md), or name another one in the file"
     return (
         Failure(ProjectError, Whose.FILE, False),
+        Failure(WrongAddress, Whose.FILE, False),
         Failure(WrongConnection, Whose.FILE, False, "Correct the connection (docs/connections.md)"),
         Failure(AirflowNotFoundException, Whose.FILE, False, define, "conn_id"),
     )

@@ -62,17 +62,35 @@ class CvatRequestOperator(CvatOperator):
         super().__init__(**kwargs)
         self.request_timeout = request_timeout
 
-    def wait_for(self, request_id: str, name: str, method_name: str) -> NoReturn:
-        """Defer until a request has ended, or the time is over; then the method is called with the context and the
-        event. The name says in logs what the request is for."""
+    def wait_for(
+        self,
+        request_id: str,
+        name: str,
+        method_name: str,
+        *,
+        images: int = 0,
+        deadline: datetime | None = None,
+        ends_task: bool = False,
+        cancel_on_kill: bool = False,
+        kwargs: dict[str, Any] | None = None,
+    ) -> NoReturn:
+        """Defer until a request has ended, or the time is over; then the method is called with the context, the event
+        and `kwargs`. The name says in logs what the request is for; how many images it is about helps to expect its
+        end. Without a deadline the request has `request_timeout` from now. The others are those of RequestsTrigger."""
         from labelcycle.triggers.requests import RequestsTrigger
 
-        deadline = datetime.now(UTC) + self.request_timeout
-        self.log.info("%s: waiting for request %s until %s", name, request_id, deadline)
+        end = deadline or datetime.now(UTC) + self.request_timeout
+        self.log.info("%s: waiting for request %s until %s", name, request_id, end)
         trigger = RequestsTrigger(
-            self.cvat_conn_id, deadlines={request_id: deadline.isoformat()}, names={request_id: name}
+            self.cvat_conn_id,
+            deadlines={request_id: end.isoformat()},
+            names={request_id: name},
+            images={request_id: images} if images else {},
+            ends_task=ends_task,
+            cancel_on_kill=cancel_on_kill,
         )
-        self.defer(trigger=trigger, method_name=method_name, timeout=self.request_timeout + _GRACE)
+        timeout = max(end - datetime.now(UTC), timedelta()) + _GRACE
+        self.defer(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
 
 
 def ended(event: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:

@@ -42,6 +42,17 @@ class S3:
         with closing(_client("s3", self.url, self.keys["all"])) as client:
             return [row["Key"] for row in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
+    def read(self, bucket: str, key: str) -> bytes:
+        """What an object holds."""
+        with closing(_client("s3", self.url, self.keys["all"])) as client:
+            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return content
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Let an object hold this."""
+        with closing(_client("s3", self.url, self.keys["all"])) as client:
+            client.put_object(Bucket=bucket, Key=key, Body=content)
+
 
 RIGHTS = {
     "all": ["s3:*"],

@@ -114,11 +114,12 @@ def test_what_is_no_zip_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == b"id\tname\n"
 
 
-# The words are the recorded ones of a real server.
+# The words are a real server's: recorded, but for those of a forgotten export, which are in its source.
 @pytest.mark.parametrize(
     ("refusal", "error"),
     [
         pytest.param((404, "There is no request with specified id"), ExpiredError, id="expired"),
+        pytest.param((400, "Unknown export request id"), ExpiredError, id="forgotten"),
         pytest.param((400, "The export process is not finished"), ExpiredError, id="asked-for-again"),
         pytest.param((403, "You do not have permission to perform this action."), ForbiddenError, id="forbidden"),
     ],
