@@ -1,0 +1,128 @@
+"""Calibration: what a score is worth, learnt from what people made of the predictions."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from include.evaluation.curves import Curve, Floats, Kind, fit, log_loss
+from include.evaluation.reliability import Reliability, reliability
+
+_FOLDS = 5
+_KINDS = (Kind.IDENTITY, Kind.TEMPERATURE, Kind.PLATT, Kind.ISOTONIC)  # the simpler wins a tie
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A prediction that people judged: its class and score, whether a final annotation of the class is there, and the
+    weight of its image (the inverse of the probability that people saw it)."""
+
+    image_id: str
+    label: str
+    score: float
+    right: bool
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """From how many judged predictions on a class has a curve of its own, and of them how many right and how many
+    wrong ones at the least."""
+
+    min_support: int = 200
+    min_each: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCalibration:
+    """A class's curve, what it was learnt from, and how it does on images that it was not fitted to.
+
+    The losses are mean log losses in nats, held out (5 folds, by image); the reliability is of held-out answers too.
+    """
+
+    curve: Curve
+    support: int
+    loss_before: float
+    loss_after: float
+    before: Reliability
+    after: Reliability
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The curves of one annotator version. A class without one of its own has that of all classes together; without
+    that, scores stay as they are. The id is the digest of all that it was learnt from."""
+
+    id: str
+    annotator: str
+    pooled: ClassCalibration | None
+    by_class: Mapping[str, ClassCalibration]
+
+    def calibrated(self, label: str, score: float) -> float:
+        """The probability that a prediction of this class and score is right."""
+        found = self.by_class.get(label, self.pooled)
+        return score if found is None else float(found.curve.apply(np.array([score]))[0])
+
+
+def calibrate(judged: Sequence[Judged], annotator: str, settings: CalibrationSettings) -> Calibration:
+    """Learn an annotator version's curves; the order of what was judged does not matter.
+
+    For each class, and for all together, the kind of curve is chosen by the held-out log loss.
+    """
+    rows = sorted(judged, key=lambda row: (row.image_id, row.label, row.score, row.right))
+    by_class: dict[str, list[Judged]] = defaultdict(list)
+    for row in rows:
+        by_class[row.label].append(row)
+    own = {label: _learnt(found) for label, found in sorted(by_class.items()) if _is_enough(found, settings)}
+    pooled = _learnt(rows) if _is_enough(rows, settings) else None
+    return Calibration(_digest(rows, annotator, settings), annotator, pooled, own)
+
+
+def _is_enough(rows: Sequence[Judged], settings: CalibrationSettings) -> bool:
+    right = sum(row.right for row in rows)
+    return len(rows) >= settings.min_support and min(right, len(rows) - right) >= settings.min_each
+
+
+def _learnt(rows: Sequence[Judged]) -> ClassCalibration:
+    scores, right, weights = _columns(rows)
+    folds = np.array([_fold(row.image_id) for row in rows])
+    held_out = {kind: _held_out(kind, scores, right, weights, folds) for kind in _KINDS}
+    losses = {kind: log_loss(answers, right, weights) for kind, answers in held_out.items()}
+    best = min(_KINDS, key=lambda kind: losses[kind])
+    return ClassCalibration(
+        curve=fit(best, scores, right, weights),
+        support=len(rows),
+        loss_before=losses[Kind.IDENTITY],
+        loss_after=losses[best],
+        before=reliability(scores, right, weights),
+        after=reliability(held_out[best], right, weights),
+    )
+
+
+def _held_out(kind: Kind, scores: Floats, right: Floats, weights: Floats, folds: np.ndarray) -> Floats:
+    answers = np.empty_like(scores)
+    for fold in range(_FOLDS):
+        out = folds == fold
+        curve = fit(kind, scores[~out], right[~out], weights[~out])
+        answers[out] = curve.apply(scores[out])
+    return answers
+
+
+def _fold(image_id: str) -> int:
+    return int(hashlib.sha256(image_id.encode()).hexdigest(), 16) % _FOLDS
+
+
+def _columns(rows: Sequence[Judged]) -> tuple[Floats, Floats, Floats]:
+    return (
+        np.array([row.score for row in rows], dtype=np.float64),
+        np.array([row.right for row in rows], dtype=np.float64),
+        np.array([row.weight for row in rows], dtype=np.float64),
+    )
+
+
+def _digest(rows: Iterable[Judged], annotator: str, settings: CalibrationSettings) -> str:
+    learnt_from = [annotator, asdict(settings), [[r.image_id, r.label, r.score, r.right, r.weight] for r in rows]]
+    return hashlib.sha256(json.dumps(learnt_from).encode()).hexdigest()[:16]
