@@ -1,31 +1,30 @@
-"""Auto-annotate: the ledger's predictions into CVAT, with their scores. Intent before each write, outcome after.
+"""Auto-annotate: the ledger's predictions into CVAT, with their scores.
 
-Annotating twice leaves one set of shapes, and what people deleted stays deleted: what the ledger says was applied is
-never written again, and a write whose outcome is unknown is completed only where nobody can have been since.
+Annotating twice leaves one set of shapes, and what people deleted stays deleted (`include/steps/draw.py`).
 """
 
-import time
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 from include.clients.bulk import BulkStore
-from include.clients.cvat import Attribute, CvatClient, CvatJob, CvatShape, LabelRow, NewShape, ProjectLabels
+from include.clients.cvat import Attribute, Canvas, CvatClient, LabelRow, NewShape, ProjectLabels
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Applied, Batch, Job
 from include.lifecycle.batches import Stage
+from include.lifecycle.images import Image
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.shapes import Shape
 from include.projects.model import Project
-from include.steps.batches import BatchError, each_batch, log, seconds_left, words
+from include.steps.batches import BatchError, each_batch, task_of
+from include.steps.draw import JobPlan, cvat_job, draw
 from include.steps.predict import read_predictions
-
-Planned = Sequence[tuple[Prediction, NewShape]]
-_SAVED = timedelta(seconds=1)  # a job changed that long after it was made has been saved by somebody
 
 
 def annotate(project: Project, batch_ids: Sequence[str], cvat: CvatClient, store: BulkStore, ledger: Ledger) -> int:
-    """Bring the predictions of every checked batch into CVAT, job by job, and say for how many batches."""
+    """Bring the predictions of every checked batch into CVAT, job by job, and say for how many batches.
+
+    A prediction that CVAT's rules do not allow is left out, with its reason in the log and the audit. A batch with more
+    of them than the project's share is set aside before anything is drawn.
+    """
     project_id = cvat.find_project(project.name)
     if project_id is None:
         raise BatchError(f"CVAT at {cvat.url} has no project {project.name!r} any more: somebody has deleted it")
@@ -33,20 +32,42 @@ def annotate(project: Project, batch_ids: Sequence[str], cvat: CvatClient, store
 
     def work(batch: Batch) -> None:
         jobs = ledger.batches.jobs(batch.id)
-        planned = _planned(project, batch, jobs, labels, store, ledger)
+        plans = _plans(project, batch, jobs, labels, cvat, store, ledger)
+        _check_refusals(project, batch, list(plans.values()))
         for job in jobs:
             if job.applied in (None, Applied.INTENDED):
-                _annotate_job(project, batch, job, planned[job.index], cvat, ledger)
+                draw(project, batch, job, plans[job.index], cvat, ledger)
         ledger.batches.advance(batch.id, Stage.ANNOTATED)
 
     return each_batch(batch_ids, Stage.CHECKED, ledger, work)
 
 
-def _planned(
-    project: Project, batch: Batch, jobs: Sequence[Job], labels: ProjectLabels, store: BulkStore, ledger: Ledger
-) -> Mapping[int, Planned]:
-    """What is to be drawn, by job index, in the order of frames."""
+def _plans(
+    project: Project,
+    batch: Batch,
+    jobs: Sequence[Job],
+    labels: ProjectLabels,
+    cvat: CvatClient,
+    store: BulkStore,
+    ledger: Ledger,
+) -> Mapping[int, JobPlan]:
+    """What is to be drawn, by job index."""
     images = ledger.images.of_batch(batch.id)
+    answers = _answers(project, batch, images, store, ledger)
+    meta = cvat.meta(task_of(batch))
+    plans = {job.index: JobPlan() for job in jobs}
+    for job in jobs:
+        canvas = Canvas(cvat_job(job), job.start, job.stop, meta, labels)
+        for frame in range(job.start, job.stop):
+            for prediction in answers[images[frame].id]:
+                _add(plans[job.index], canvas, frame, prediction)
+    return plans
+
+
+def _answers(
+    project: Project, batch: Batch, images: Sequence[Image], store: BulkStore, ledger: Ledger
+) -> Mapping[str, Sequence[Prediction]]:
+    """What is to be drawn on each image, of all annotators that draw."""
     answers: dict[str, list[Prediction]] = {image.id: [] for image in images}
     for annotator in (one.id for one in batch.asked if one.draws):
         found = read_predictions(project, annotator, list(answers), store, ledger)
@@ -54,84 +75,27 @@ def _planned(
             raise BatchError(f"the ledger has no predictions of {annotator} for {lacking[0]}: it was changed by hand")
         for image_id, predictions in found.items():
             answers[image_id] += predictions.objects
-    return {
-        job.index: [
-            (prediction, _new_shape(frame, prediction, labels))
-            for frame in range(job.start, job.stop)
-            for prediction in answers[images[frame].id]
-        ]
-        for job in jobs
-    }
+    return answers
 
 
-def _annotate_job(project: Project, batch: Batch, job: Job, planned: Planned, cvat: CvatClient, ledger: Ledger) -> None:
-    found: Sequence[CvatShape] = ()
-    if job.applied is Applied.INTENDED and planned:
-        time.sleep(seconds_left(job.applied_at, project))  # the server may still be writing
-        try:
-            found = _already_there(cvat_job(job), planned, cvat)
-        except PeopleWereThere as reason:
-            log.error("%s: %s", words(batch, job), reason)
-            ledger.batches.need_attention(batch.id, job.index, str(reason))
-            ledger.audit.add(batch.project, "need attention", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {reason}")
-            return
-    ledger.batches.intend(batch.id, job.index, datetime.now(UTC))
-    shapes = found or _created(words(batch, job), cvat_job(job), planned, cvat)
-    shape_ids = {prediction.id: shape.id for (prediction, _), shape in zip(planned, shapes, strict=True)}
-    ledger.batches.apply(batch.id, job.index, shape_ids, datetime.now(UTC))
-    log.info("%s: %d shapes applied, %d of them earlier", words(batch, job), len(shapes), len(found))
+def _add(plan: JobPlan, canvas: Canvas, frame: int, prediction: Prediction) -> None:
+    shape = _new_shape(frame, prediction, canvas.labels)
+    if refusal := canvas.refusal(shape):
+        plan.refusals.append(f"{prediction.id}: {refusal}")
+        return
+    plan.predictions.append(prediction)
+    plan.shapes.append(shape)
 
 
-class PeopleWereThere(Exception):
-    """Whether the predictions came into a job is unknown, and people may have been in it: one of them decides."""
-
-
-def _already_there(cvat_id: int, planned: Planned, cvat: CvatClient) -> Sequence[CvatShape]:
-    """The shapes of an earlier write in the order planned; none where it never came through.
-
-    CVAT writes all of a call or nothing. So an untouched job holds the planned shapes once, or twice where a write was
-    done twice (then the twins are removed), or nothing and was never saved. Raises PeopleWereThere for any other.
-    """
-    job, drawn = cvat.job(cvat_id), cvat.annotations.read(cvat_id)
-    if (job.stage, job.state) != ("annotation", "new"):
-        raise PeopleWereThere(f"were the predictions applied? The job is {job.stage} {job.state} by now")
-    if not (drawn.shapes or drawn.tags or drawn.tracks):
-        if _was_saved(job):
-            raise PeopleWereThere("were the predictions applied? The job is empty, but was changed since it was made")
-        return ()
-    by_look: dict[object, list[CvatShape]] = defaultdict(list)
-    for shape in sorted(drawn.shapes, key=lambda shape: shape.id):
-        by_look[_look(shape)].append(shape)
-    times = len(drawn.shapes) // len(planned)
-    as_sent = {look: times * count for look, count in Counter(_look(shape) for _, shape in planned).items()}
-    if drawn.tags or drawn.tracks or {look: len(shapes) for look, shapes in by_look.items()} != as_sent:
-        raise PeopleWereThere("were the predictions applied? What is drawn in the job is not what was to be")
-    found = [by_look[_look(shape)].pop(0) for _, shape in planned]
-    if twins := [shape for left in by_look.values() for shape in left]:
-        cvat.annotations.delete(cvat_id, twins)
-    return found
-
-
-def _was_saved(job: CvatJob) -> bool:
-    return datetime.fromisoformat(job.updated_date) - datetime.fromisoformat(job.created_date) > _SAVED
-
-
-def _look(shape: NewShape | CvatShape) -> object:
-    """What makes a shape ours and untouched: place, label, attributes, source and score, as sent."""
-    points = tuple(round(value, 2) for value in shape.points)
-    attributes = tuple(sorted((attribute.spec_id, attribute.value) for attribute in shape.attributes))
-    place = (shape.frame, shape.type, points, round(shape.rotation, 2), shape.occluded)
-    return place, shape.label_id, attributes, shape.source, round(shape.score, 4)
-
-
-def _created(where: str, cvat_id: int, planned: Planned, cvat: CvatClient) -> Sequence[CvatShape]:
-    """Shapes made in CVAT, which answers with those of one job in the order sent."""
-    if not planned:
-        return ()
-    created = cvat.annotations.create(cvat_id, [shape for _, shape in planned])
-    if [_look(shape) for _, shape in planned] != [_look(shape) for shape in created]:
-        raise BatchError(f"{where}: CVAT did not create what it was sent: {len(created)} of {len(planned)} shapes")
-    return created
+def _check_refusals(project: Project, batch: Batch, plans: Sequence[JobPlan]) -> None:
+    refusals = [refusal for plan in plans for refusal in plan.refusals]
+    total = len(refusals) + sum(len(plan.shapes) for plan in plans)
+    if len(refusals) > total * project.images.max_failed_share:
+        drawing = ", ".join(one.id for one in batch.asked if one.draws)
+        raise BatchError(
+            f"{len(refusals)} of {total} predictions of {drawing} cannot be drawn, and project {project.name} "
+            f"tolerates {project.images.max_failed_share:.0%} (images.max_failed_share): {refusals[0]}"
+        )
 
 
 def _new_shape(frame: int, prediction: Prediction, labels: ProjectLabels) -> NewShape:
@@ -149,7 +113,7 @@ def _new_shape(frame: int, prediction: Prediction, labels: ProjectLabels) -> New
         points=shape.points,
         source="auto",
         score=prediction.score,
-        rotation=shape.rotation,
+        rotation=shape.rotation % 360,  # CVAT takes 0 to 360
         occluded=shape.occluded,
         attributes=_attributes(shape, label),
     )
@@ -163,10 +127,3 @@ def _attributes(shape: Shape, label: LabelRow) -> tuple[Attribute, ...]:
             f"label {label.name!r} has no attribute {min(unknown)!r} in CVAT: add it there and in the YAML"
         )
     return tuple(Attribute(spec.id, values.get(spec.name, spec.default_value)) for spec in label.attributes)
-
-
-def cvat_job(job: Job) -> int:
-    """CVAT's id of a job that has come far enough to have one."""
-    if job.cvat_id is None:
-        raise RuntimeError(f"job {job.index} of {job.batch_id} has no id: the ledger was changed by hand")
-    return job.cvat_id

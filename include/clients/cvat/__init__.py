@@ -1,6 +1,7 @@
 """CVAT as Labelcycle uses it."""
 
 from include.clients.cvat.annotations import Content
+from include.clients.cvat.canvas import Canvas
 from include.clients.cvat.client import CvatClient
 from include.clients.cvat.errors import (
     BrokenError,
@@ -35,6 +36,7 @@ __all__ = [
     "Attribute",
     "BrokenError",
     "BucketAccess",
+    "Canvas",
     "ConflictError",
     "Content",
     "CvatAccess",

@@ -55,7 +55,7 @@ class JobAnnotations:
     def _content(self, job_id: int) -> Content | CvatError:
         try:
             meta = self._wire.get(f"/api/jobs/{job_id}/data/meta", Meta)
-            return Content(self.read(job_id), frozenset(meta.deleted_frames))
+            return Content(self.read(job_id), meta.deleted_frames)
         except CvatError as error:
             return error
 

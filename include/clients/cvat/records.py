@@ -36,6 +36,9 @@ class CvatTask(msgspec.Struct, frozen=True):
     project_id: int | None
     size: int = 0
     data: int | None = None
+    segment_size: int = 0
+    overlap: int | None = None
+    subset: str = ""
 
     @property
     def has_data(self) -> bool:
@@ -143,10 +146,10 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """A task's frames."""
+    """A task's or job's frames, and the numbers in the task of those that people took out."""
 
     frames: list[Frame]
-    deleted_frames: list[int] = []
+    deleted_frames: frozenset[int] = frozenset()
 
 
 class AttributeSpec(msgspec.Struct, frozen=True):

@@ -177,15 +177,19 @@ class BatchTable:
         with self._engine.begin() as connection:
             _set_job(connection, batch_id, index, applied=Applied.INTENDED, applied_at=now)
 
-    def apply(self, batch_id: str, index: int, shape_ids: Mapping[str, int], now: datetime) -> None:
-        """Record the outcome: CVAT's shape id of each applied prediction."""
+    def record(self, batch_id: str, index: int, shape_ids: Mapping[str, int]) -> None:
+        """Record a part of the outcome: CVAT's shape id of each prediction that is known to be there."""
         rows = [
             {"batch_id": batch_id, "job_index": index, "prediction_id": prediction, "shape_id": shape}
             for prediction, shape in sorted(shape_ids.items())
         ]
-        with self._engine.begin() as connection:
-            if rows:
+        if rows:
+            with self._engine.begin() as connection:
                 connection.execute(insert(applied_shapes), rows)
+
+    def apply(self, batch_id: str, index: int, now: datetime) -> None:
+        """Record that all parts of a job's predictions are in CVAT."""
+        with self._engine.begin() as connection:
             _set_job(connection, batch_id, index, applied=Applied.APPLIED, applied_at=now)
 
     def need_attention(self, batch_id: str, index: int, note: str) -> None:

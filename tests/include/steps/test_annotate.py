@@ -11,6 +11,7 @@ from include.clients.ledger.batches import Applied, Job
 from include.lifecycle.batches import Stage
 from include.steps.batches import BatchError
 from tests.include.emulated import calls_to
+from tests.include.steps.dots import picture
 from tests.include.steps.world import World, killed
 
 LOST = [{"status": 500}, {"status": 504}, {"drop": True}]
@@ -142,6 +143,72 @@ def as_planned(world: World) -> dict[str, object]:
     }
 
 
+# A job of more than one part
+
+
+@pytest.fixture
+def large(new_world: Callable[..., World]) -> World:
+    """A job of 24 images with 250 objects each: parts of 20 and of 4 frames."""
+    world = new_world(batches={"size": 24, "job_size": 24, "max_wait": 0})
+    for number in range(24):
+        world.put(f"in/{number}.png", picture(number, 250, 0.5, size=(1000, 48)))
+    world.carry(Stage.CHECKED)
+    return world
+
+
+def large_once(world: World) -> bool:
+    (job,) = world.jobs()
+    shapes = world.drawn(job)
+    recorded = world.ledger.batches.applied_shapes(job.batch_id)
+    places = {(shape["frame"], *shape["points"]) for shape in shapes}
+    ids = sorted(shape["id"] for shape in shapes)
+    return job.applied is Applied.APPLIED and len(places) == 6000 and sorted(recorded.values()) == ids
+
+
+def test_a_large_job_is_written_in_parts_of_whole_frames(large: World) -> None:
+    with calls_to(large.server) as calls:
+        assert large.annotate() == 1
+    assert calls.count("PATCH") == 2
+    assert large_once(large)
+
+
+@pytest.mark.parametrize(
+    ("statement", "nth", "left"), [("UPDATE jobs", 2, 1), ("INSERT INTO applied_shapes", 2, 0), ("UPDATE jobs", 3, 0)]
+)
+def test_a_kill_between_the_parts_costs_only_what_was_not_written(
+    large: World, statement: str, nth: int, left: int
+) -> None:
+    with killed(large.ledger, statement, nth):
+        large.annotate()
+    with calls_to(large.server) as calls:
+        assert large.annotate() == 1
+    assert calls.count("PATCH") == left
+    assert large_once(large)
+
+
+def test_parts_that_came_twice_are_there_once_and_the_known_one_stays(large: World) -> None:
+    with killed(large.ledger, "UPDATE jobs", nth=2):
+        large.annotate()
+    (job,) = large.jobs()
+    known = large.ledger.batches.applied_shapes(job.batch_id)
+    again = [{key: value for key, value in shape.items() if key != "id"} for shape in large.drawn(job)]
+    large.change_shapes(job, "create", again)
+    large.annotate()
+    assert large_once(large)
+    assert known.items() <= large.ledger.batches.applied_shapes(job.batch_id).items()
+
+
+def test_what_a_person_deleted_of_a_known_part_stays_deleted_and_is_asked_about(large: World) -> None:
+    with killed(large.ledger, "UPDATE jobs", nth=2):
+        large.annotate()
+    (job,) = large.jobs()
+    large.change_shapes(job, "delete", large.drawn(job))
+    large.annotate()
+    assert large.drawn(job) == []
+    assert large.jobs()[0].applied is Applied.ATTENTION
+    assert "Some that were are gone" in (large.jobs()[0].note or "")
+
+
 # What people did
 
 
@@ -232,13 +299,44 @@ def test_an_attribute_that_cvat_lacks_sets_the_batch_aside(new_world: Callable[.
     assert world.batch().reason == "label 'dot' has no attribute 'text' in CVAT: add it there and in the YAML"
 
 
+def take_out(world: World, frame: int) -> None:
+    world.server.patch(f"/api/tasks/{world.batch().task_id}/data/meta", {"deleted_frames": [frame]})
+
+
+def test_a_prediction_that_must_not_be_drawn_is_left_out_with_its_reason_and_the_others_are(
+    new_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    world = new_world(batches={"size": 5, "job_size": 5, "max_wait": 0})
+    world.land(5, objects=3)
+    world.carry(Stage.CHECKED)
+    take_out(world, 1)
+    assert world.annotate() == 1
+    (job,) = world.jobs()
+    assert {shape["frame"] for shape in world.drawn(job)} == {0, 2, 3, 4}
+    assert (len(world.drawn(job)), job.applied) == (12, Applied.APPLIED)
+    (row,) = [row for row in world.ledger.audit.of(world.project.name) if row.action == "refuse"]
+    assert row.subject == f"{job.batch_id}/0"
+    assert "3 predictions are not drawn: " in row.detail
+    assert f"job {job.cvat_id} frame 1 label 'dot': people took the frame out" in row.detail
+    assert row.detail in caplog.text
+
+
+def test_a_batch_with_too_many_of_them_is_set_aside_before_anything_is_drawn(checked: World) -> None:
+    checked.server.patch(f"/api/tasks/{checked.batch().task_id}/data/meta", {"deleted_frames": [1, 2]})
+    assert checked.annotate() == 0
+    reason = checked.batch().reason or ""
+    assert reason.startswith("6 of 12 predictions of ")
+    assert "tolerates 25% (images.max_failed_share): " in reason
+    assert [checked.drawn(job) for job in checked.jobs()] == [[], []]
+
+
 def test_a_refusal_costs_one_batch_and_is_said_in_cvats_words(world: World) -> None:
     world.land(8)
     first, _ = world.carry(Stage.CHECKED)
     world.cvat.delete_task(first.task_id or 0)
     assert world.annotate() == 1
     assert sorted(world.stages()) == [Stage.ANNOTATED, Stage.FAILED]
-    assert "404: No Job matches the given query" in (world.ledger.batches.get([first.id])[0].reason or "")
+    assert "404: No Task matches the given query" in (world.ledger.batches.get([first.id])[0].reason or "")
 
 
 def test_predictions_that_are_lost_cost_one_batch(world: World) -> None:
@@ -264,4 +362,4 @@ def test_one_call_a_job(world: World) -> None:
         world.annotate()
     assert len(world.jobs()) == 4
     assert calls.count("PATCH /api/jobs/") == 4
-    assert len(calls.made) == 4 + 2  # and the project and its labels, once
+    assert len(calls.made) == 4 + 2 + 2  # and the frames of each task, and the project and its labels, once

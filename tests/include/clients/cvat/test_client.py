@@ -267,7 +267,7 @@ def test_an_unknown_label_is_refused_and_nothing_is_drawn(cvat: CvatClient, proj
 
 def test_frames_that_people_took_out_are_told(server: Emulated, cvat: CvatClient, task: int) -> None:
     server.patch(f"/api/tasks/{task}/data/meta", {"deleted_frames": [1, 2]})
-    assert cvat.meta(task).deleted_frames == [1, 2]
+    assert cvat.meta(task).deleted_frames == {1, 2}
     contents = cvat.annotations.each(job.id for job in cvat.jobs(task_id=task))
     assert [content.deleted_frames for content in contents if isinstance(content, Content)] == [{1}, {2}]
 

@@ -124,8 +124,11 @@ def test_intent_before_a_write_and_outcome_after(ledger: Ledger) -> None:
     id_ = plan(ledger, "1", add(ledger, "a", "b", "c"))
     ledger.batches.intend(id_, 0, NOW)
     assert [job.applied for job in ledger.batches.jobs(id_)] == [Applied.INTENDED, None]
-    ledger.batches.apply(id_, 0, {"p1": 101, "p2": 100}, NOW + timedelta(seconds=5))
-    ledger.batches.apply(id_, 1, {}, NOW)  # the model saw nothing on these
+    ledger.batches.record(id_, 0, {"p1": 101})
+    ledger.batches.record(id_, 0, {"p2": 100})
+    ledger.batches.apply(id_, 0, NOW + timedelta(seconds=5))
+    ledger.batches.record(id_, 1, {})  # the model saw nothing on these
+    ledger.batches.apply(id_, 1, NOW)
     jobs = ledger.batches.jobs(id_)
     assert [job.applied for job in jobs] == [Applied.APPLIED, Applied.APPLIED]
     assert jobs[0].applied_at == NOW + timedelta(seconds=5)
@@ -135,10 +138,10 @@ def test_intent_before_a_write_and_outcome_after(ledger: Ledger) -> None:
 @pytest.mark.parametrize("again", [{"p1": 201}, {"p2": 101}, {"p3": 300, "p1": 101}])
 def test_a_prediction_is_applied_once_and_a_shape_stands_for_one(ledger: Ledger, again: dict[str, int]) -> None:
     id_ = plan(ledger, "1", add(ledger, "a", "b", "c"))
-    ledger.batches.apply(id_, 0, {"p1": 101}, NOW)
+    ledger.batches.record(id_, 0, {"p1": 101})
     ledger.batches.intend(id_, 1, NOW)
     with pytest.raises(IntegrityError):
-        ledger.batches.apply(id_, 1, again, NOW)
+        ledger.batches.record(id_, 1, again)
     assert ledger.batches.applied_shapes(id_) == {"p1": 101}
     assert ledger.batches.jobs(id_)[1].applied is Applied.INTENDED
 
@@ -163,7 +166,7 @@ def test_what_the_ledger_does_not_have_is_not_changed_in_silence(ledger: Ledger)
     for call in (
         partial(table.bind, id_, {0: 11, 5: 12}),
         partial(table.intend, id_, 5, NOW),
-        partial(table.apply, id_, 5, {"p": 1}, NOW),
+        partial(table.apply, id_, 5, NOW),
         partial(table.need_attention, id_, 5, "why"),
     ):
         with pytest.raises(LedgerError, match="the ledger has no job 5 of batch birds-1"):
