@@ -8,6 +8,7 @@ from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.clients.storage import ObjectChanged, ObjectMissing
+from include.lifecycle.batches import Stage
 from include.lifecycle.frames import frame_name
 from include.projects.model import Project
 from include.steps.batches import BatchError, creation_request, log, look_until_known, task_of, words
@@ -24,7 +25,10 @@ def copy_images(project: Project, batch_id: str, cvat: CvatClient, bucket: Image
     try:
         return _found_or_sent(project, batch_id, cvat, bucket, ledger)
     except UnknownOutcomeError as error:
-        log.warning("project %s batch %s: %s", project.name, batch_id, error)
+        (batch,) = ledger.batches.get([batch_id])
+        if batch.stage is not Stage.CREATED:  # it was about to get a new task: the next run gives it one
+            raise
+        log.warning("%s: %s", words(batch), error)
         return _found_or_sent(project, batch_id, cvat, bucket, ledger)
 
 

@@ -143,6 +143,19 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_one_task_with_all_data(world: 
     assert world.batch().task_id != task
 
 
+def test_the_next_run_goes_on_where_the_answer_about_the_old_task_was_lost(world: World) -> None:
+    world.land(4)
+    world.carry(Stage.CREATED)
+    with at_object(world, 3, die), pytest.raises(Killed):
+        world.attach()
+    world.server.fault("DELETE", "/api/tasks/", status=504, when="after")
+    with pytest.raises(UnknownOutcomeError):
+        world.attach()
+    assert world.stages() == [Stage.PLANNED]
+    world.carry(Stage.CHECKED)
+    assert sizes(world) == [4]
+
+
 @pytest.mark.parametrize("nth", range(1, 6))
 def test_a_kill_before_each_record_of_a_new_task_leaves_one_task_with_all_data(world: World, nth: int) -> None:
     """Planned again, asked for a task, created, asked for its data, submitted."""
