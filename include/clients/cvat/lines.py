@@ -84,6 +84,10 @@ class Wait:
     looked_at: float | None = None
     status: str = ""
     words: str = "not looked at yet"
+    action: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.action = action_of(self.request_id)
 
     def note(self, request: Request, now: float) -> None:
         """What the server says of it."""
@@ -137,10 +141,12 @@ class Line:
         """The server's list does not have it: it is asked for first, once sorted."""
         wait.created, wait.status, wait.words, self.due = _UNKNOWN, "", "CVAT does not list it", now
 
-    def postpone(self, wait: Wait) -> None:
-        """The server breaks on it: the others come first for now."""
-        if self.waits.get(wait.request_id) is wait:
-            self.waits[wait.request_id] = self.waits.pop(wait.request_id)
+    def postpone(self, wait: Wait, words: str, now: float) -> None:
+        """The server breaks on it: the others come first."""
+        wait.looked_at, wait.words = now, words
+        if self.waits.pop(wait.request_id, None) is wait:
+            wait.created = max((other.created for other in self.waits.values()), default=wait.created)
+            self.waits[wait.request_id] = wait
 
     def sort(self) -> None:
         """Put the oldest first, by the server's dates."""
@@ -166,5 +172,5 @@ class Line:
         return max(early * self.expected(wait), _SHORTEST)
 
     def _expectation(self, wait: Wait) -> Expectation:
-        action = action_of(wait.request_id)
-        return self._expectations.setdefault((action, wait.images > 0), Expectation(_PRIORS.get(action, _PRIOR)))
+        prior = Expectation(_PRIORS.get(wait.action, _PRIOR))
+        return self._expectations.setdefault((wait.action, wait.images > 0), prior)

@@ -12,7 +12,7 @@ from include.clients.cvat.errors import BrokenError, CvatError, ForbiddenError, 
 from include.clients.cvat.expectation import Budget
 from include.clients.cvat.lines import Wait
 from include.clients.cvat.records import Request
-from include.clients.cvat.requests import SERVERLESS, action_of, line_of
+from include.clients.cvat.requests import SERVERLESS, line_of
 from include.clients.cvat.waits import Waits
 
 # Seconds of a server's core, recorded: a single request, a list, a row of a list.
@@ -99,8 +99,8 @@ class Looks:
             self._waits.expire(wait, str(error), _time())
         except ForbiddenError as error:
             self._waits.fail([wait], error, _time())
-        except BrokenError:
-            line.postpone(wait)
+        except BrokenError as error:
+            line.postpone(wait, str(error), _time())
             raise
         else:
             line.streak += 1
@@ -111,8 +111,8 @@ class Looks:
     # All
 
     def _look_at_all(self, now: float) -> list[Look]:
-        serverless = [wait for wait in self._waits.all if line_of(wait.request_id) == SERVERLESS]
-        others = [wait for wait in self._waits.all if line_of(wait.request_id) != SERVERLESS]
+        serverless = [wait for wait in self._waits.all if line_of(wait.action) == SERVERLESS]
+        others = [wait for wait in self._waits.all if line_of(wait.action) != SERVERLESS]
         fresh = now - self._all_seen <= _FORGOTTEN and all(wait.looked_at is not None for wait in others)
         looks = [*self._group(others, _lists(others, fresh), now), *self._group(serverless, [None], now)]
         return [Look(look.at, look.cost, partial(self._of_all, look.ask, now)) for look in looks]
@@ -167,7 +167,7 @@ class Looks:
 
 def _lists(waits: Sequence[Wait], fresh: bool) -> list[Mapping[str, str] | None]:
     """What to list to know of each wait: all requests, or only those that have ended if all were seen not long ago."""
-    actions = {action_of(wait.request_id) for wait in waits}
+    actions = {wait.action for wait in waits}
     common = {"action": actions.pop()} if len(actions) == 1 and actions != {""} else {}
     return [{**common, "status": "finished"}, {**common, "status": "failed"}] if fresh else [common]
 

@@ -17,16 +17,20 @@ _LINES = {"create": "import", "import": "import", "autoannotate": "serverless"}
 SERVERLESS = "serverless"
 
 
-def line_of(request_id: str) -> str:
-    """The queue in which CVAT works on a request, by the action in its id: import, export, serverless, or another."""
-    action = action_of(request_id)
-    return _LINES.get(action, action)
-
-
 def action_of(request_id: str) -> str:
     """What a request does, as its id says: create, import, export, autoannotate; empty where it says nothing."""
     found = re.match(r"action=(\w+)", request_id)
     return found[1] if found else ""
+
+
+def line_of(action: str) -> str:
+    """The queue in which CVAT works on requests of an action: import, export, serverless, or one of its own."""
+    return _LINES.get(action, action)
+
+
+def is_serverless(request_id: str) -> bool:
+    """Whether only /api/lambda knows a request."""
+    return line_of(action_of(request_id)) == SERVERLESS
 
 
 class ServerlessRequest(msgspec.Struct, frozen=True):
@@ -91,7 +95,7 @@ class CvatRequests:
         """A request. Raises NotFoundError once it has expired, other CvatErrors as the synchronous client does."""
         path = _path(request_id)
         content = await self._call("GET", path)
-        if line_of(request_id) == SERVERLESS:
+        if is_serverless(request_id):
             return decode(content, ServerlessRequest, f"GET {path}").request
         return decode(content, Request, f"GET {path}")
 
@@ -109,7 +113,7 @@ class CvatRequests:
 
     async def cancel(self, request_id: str) -> None:
         """Take a request out of its queue. Raises InvalidError where CVAT has begun or ended it, as it says itself."""
-        if line_of(request_id) == SERVERLESS:
+        if is_serverless(request_id):
             await self._call("DELETE", _path(request_id))
         else:
             await self._call("POST", f"{_path(request_id)}/cancel")
@@ -148,5 +152,5 @@ class CvatRequests:
 
 
 def _path(request_id: str) -> str:
-    beginning = "/api/lambda/requests" if line_of(request_id) == SERVERLESS else "/api/requests"
+    beginning = "/api/lambda/requests" if is_serverless(request_id) else "/api/requests"
     return f"{beginning}/{quote(request_id, safe='')}"

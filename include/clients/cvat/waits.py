@@ -34,7 +34,7 @@ class Waits:
 
     def line(self, wait: Wait) -> Line:
         """The queue of a wait."""
-        return self._lines.setdefault(line_of(wait.request_id), Line())
+        return self._lines.setdefault(line_of(wait.action), Line())
 
     def has(self, wait: Wait) -> bool:
         """Whether anybody still waits for it."""

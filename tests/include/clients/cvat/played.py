@@ -2,14 +2,13 @@
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TypeVar
 
 from include.clients.cvat import NotFoundError, Request
-from include.clients.cvat.requests import action_of, line_of
 
 T = TypeVar("T")
 BEGINNING = datetime(2026, 12, 1, tzinfo=UTC)
@@ -67,14 +66,22 @@ class Played:
     fails: bool = False
     broken: Exception | None = None
 
+    @property
+    def action(self) -> str:
+        return self.id.partition("&")[0].removeprefix("action=")
+
+    def status(self, at: float) -> str:
+        if at < self.began:
+            return "queued"
+        return "started" if at < self.ended else "failed" if self.fails else "finished"
+
     def shown(self, at: float) -> Request:
-        status = "queued" if at < self.began else "started" if at < self.ended else "finished"
-        status = "failed" if status == "finished" and self.fails else status
-        dates = {"created_date": self.came, "started_date": self.began, "finished_date": self.ended}
         return Request(
             self.id,
-            status,
-            **{name: _moment(value) for name, value in dates.items() if value <= at},  # type: ignore[arg-type]
+            self.status(at),
+            created_date=_moment(self.came),
+            started_date=_moment(self.began) if self.began <= at else None,
+            finished_date=_moment(self.ended) if self.ended <= at else None,
         )
 
     def forgotten(self, at: float) -> bool:
@@ -103,7 +110,8 @@ class PlayedCvat:
 
     def submit(self, request_id: str, seconds: float, at: float = 0.0, *, fails: bool = False) -> Played:
         """A request that comes at a time, and needs so long once it is its turn. They must be given in order."""
-        free = self._free.setdefault(line_of(request_id), [0.0] * self.workers)
+        queue = "import" if request_id.startswith("action=create") else request_id.partition("&")[0]
+        free = self._free.setdefault(queue, [0.0] * self.workers)
         worker = free.index(min(free))
         began = max(at, free[worker])
         free[worker] = began + seconds
@@ -138,26 +146,19 @@ class PlayedCvat:
         return played.shown(time())
 
     async def all(self, filters: Mapping[str, str]) -> list[Request]:
-        rows = self._rows(serverless=False)
-        if "action" in filters:
-            rows = [row for row in rows if action_of(row.id) == filters["action"]]
-        if "status" in filters:
-            rows = [row for row in rows if row.status == filters["status"]]
+        rows = self._rows(lambda one: one.action == filters.get("action", one.action) != "autoannotate", filters)
         await self._answer(f"all {sorted(filters.items())}", LIST + ROW * len(rows))
         return rows
 
     async def all_serverless(self) -> list[Request]:
-        rows = self._rows(serverless=True)
+        rows = self._rows(lambda one: one.action == "autoannotate", {})
         await self._answer("all serverless", LIST + ROW * len(rows))
         return rows
 
-    def _rows(self, *, serverless: bool) -> list[Request]:
-        at = time()
-        return [
-            one.shown(at)
-            for one in reversed(self.requests.values())
-            if one.came <= at and not one.forgotten(at) and (line_of(one.id) == "serverless") == serverless
-        ]
+    def _rows(self, wanted: Callable[[Played], bool], filters: Mapping[str, str]) -> list[Request]:
+        at, status = time(), filters.get("status")
+        there = [one for one in self.requests.values() if one.came <= at and not one.forgotten(at) and wanted(one)]
+        return [one.shown(at) for one in reversed(there) if status in (None, one.status(at))]
 
     async def _answer(self, what: str, cost: float) -> None:
         self.calls.append(Call(time(), what, cost))
