@@ -51,6 +51,13 @@ class ImageBucket:
                     if row["Size"] or not row["Key"].endswith("/"):
                         yield StoredObject(f"s3://{bucket}/{row['Key']}", row["ETag"].strip('"'), row["Size"])
 
+    def stat(self, uri: str) -> StoredObject:
+        """The object as a listing would show it."""
+        bucket, key = split_uri(uri)
+        with storage_errors(uri):
+            answer = self._client.head_object(Bucket=bucket, Key=key)
+        return StoredObject(uri, answer["ETag"].strip('"'), answer["ContentLength"])
+
     def read_header(self, stored: StoredObject) -> Header:
         """The object's header, by as few bytes as its format needs: 64 KiB, then 1 MiB, then 32 MiB at most.
 

@@ -5,11 +5,52 @@ Labels and attributes are added and renamed, never deleted: CVAT deletes what wa
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from include.lifecycle.predictions import ImagePredictions
 from include.lifecycle.reviews import Revision
 from include.lifecycle.shapes import Shape
-from include.projects.model import Attribute, Label, Project
+from include.projects.model import Project
+
+
+class WantedAttribute(Protocol):
+    """An attribute that a label is to have."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def input_type(self) -> str:
+        """How people enter it."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What it may be."""
+
+    @property
+    def default_value(self) -> str:
+        """What it is at first."""
+
+
+class WantedLabel(Protocol):
+    """A label that CVAT is to have: a project's, or one in CVAT's own form."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Its name and its former names."""
+
+    @property
+    def type(self) -> str:
+        """The shape that is drawn."""
+
+    @property
+    def attributes(self) -> Sequence[WantedAttribute]:
+        """What people say of each object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +78,7 @@ class CvatLabel:
 class AddLabel:
     """A label that CVAT lacks, with its attributes."""
 
-    label: Label
+    label: WantedLabel
 
     def __str__(self) -> str:
         return f"add the label {self.label.name!r}"
@@ -60,7 +101,7 @@ class AddAttribute:
 
     label: CvatLabel
     name: str
-    attribute: Attribute
+    attribute: WantedAttribute
 
     def __str__(self) -> str:
         return f"add the attribute {self.attribute.name!r} to the label {self.name!r}"
@@ -68,27 +109,27 @@ class AddAttribute:
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """A label, or an attribute of one, that CVAT has and the project's file has not. It is left alone."""
+    """A label, or an attribute of one, that CVAT has and nobody wants. It is left alone."""
 
     label: str
     attribute: str | None = None
 
     def __str__(self) -> str:
         what = f"the attribute {self.attribute!r} of the label" if self.attribute else "the label"
-        return f"leave alone {what} {self.label!r}, which is in CVAT and not in the project's file"
+        return f"leave alone {what} {self.label!r}, which is in CVAT and not wanted"
 
 
 @dataclass(frozen=True, slots=True)
 class Different:
-    """An attribute whose values or default differ between CVAT and the project's file. It is left alone."""
+    """An attribute whose values or default in CVAT are others than the wanted ones. It is left alone."""
 
     label: str
     attribute: str
 
     def __str__(self) -> str:
         return (
-            f"leave alone the attribute {self.attribute!r} of the label {self.label!r}, whose values or default differ "
-            "between CVAT and the project's file: change them in CVAT, or the file"
+            f"leave alone the attribute {self.attribute!r} of the label {self.label!r}, whose values or default in "
+            "CVAT are not the wanted ones: change them there, or what is wanted"
         )
 
 
@@ -96,10 +137,10 @@ Change = AddLabel | RenameLabel | AddAttribute | Unwanted | Different
 
 
 class TypeChangedError(Exception):
-    """The project's file wants another type of a label or attribute than CVAT has: no change makes one of the other."""
+    """Another type of a label or attribute is wanted than CVAT has: no change makes one of the other."""
 
 
-def plan_changes(existing: Sequence[CvatLabel], wanted: Sequence[Label]) -> tuple[Change, ...]:
+def plan_changes(existing: Sequence[CvatLabel], wanted: Sequence[WantedLabel]) -> tuple[Change, ...]:
     """What makes of CVAT's labels those of the project: renamings first, then what is added, then what is left alone.
 
     A label that CVAT lacks is the one with a former name of it, if CVAT has such a one (the first in the order of
@@ -117,18 +158,18 @@ def plan_changes(existing: Sequence[CvatLabel], wanted: Sequence[Label]) -> tupl
 _ORDER: Sequence[type[Change]] = (RenameLabel, AddLabel, AddAttribute, Unwanted, Different)
 
 
-def _name_in(by_name: Mapping[str, CvatLabel], label: Label) -> str | None:
+def _name_in(by_name: Mapping[str, CvatLabel], label: WantedLabel) -> str | None:
     return next((name for name in label.all_names if name in by_name), None)
 
 
-def _changes(label: Label, found: CvatLabel | None) -> Iterator[Change]:
+def _changes(label: WantedLabel, found: CvatLabel | None) -> Iterator[Change]:
     if found is None:
         yield AddLabel(label)
         return
     if found.type != label.type:
         raise TypeChangedError(
-            f"the label {label.name!r} is for the type {label.type} in the project's file and for {found.type} in "
-            "CVAT, which what is drawn would not fit: go back to the old type, or add a label of another name"
+            f"the label {label.name!r} is wanted for the type {label.type} and is for {found.type} in CVAT, which what "
+            "is drawn would not fit: go back to the old type, or add a label of another name"
         )
     if found.name != label.name:
         yield RenameLabel(found, label.name)
@@ -142,18 +183,18 @@ def _changes(label: Label, found: CvatLabel | None) -> Iterator[Change]:
     yield from (Unwanted(label.name, name) for name in has if name not in wanted)
 
 
-def _differences(label: str, found: CvatAttribute, wanted: Attribute) -> Iterator[Different]:
+def _differences(label: str, found: CvatAttribute, wanted: WantedAttribute) -> Iterator[Different]:
     if found.input_type != wanted.input_type:
         raise TypeChangedError(
-            f"the attribute {wanted.name!r} of the label {label!r} is entered as {wanted.input_type} in the project's "
-            f"file and as {found.input_type} in CVAT, where it cannot be changed: go back to the old input_type, or "
-            "add an attribute of another name"
+            f"the attribute {wanted.name!r} of the label {label!r} is wanted as {wanted.input_type} and is entered as "
+            f"{found.input_type} in CVAT, where it cannot be changed: go back to the old input_type, or add an "
+            "attribute of another name"
         )
     if (found.values, found.default_value) != (cvat_values(wanted), wanted.default_value):
         yield Different(label, wanted.name)
 
 
-def cvat_values(attribute: Attribute) -> tuple[str, ...]:
+def cvat_values(attribute: WantedAttribute) -> tuple[str, ...]:
     """An attribute's values in CVAT's form, which are never none."""
     return attribute.values or (attribute.default_value,)
 

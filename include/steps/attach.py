@@ -7,16 +7,17 @@ from enum import StrEnum
 
 from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnreachableError
 from include.clients.cvat.lines import Watched
+from include.clients.cvat.tasks import link, linked
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.lifecycle.frames import frame_name
-from include.lifecycle.images import Image
+from include.lifecycle.images import Image, split_uri
+from include.lifecycle.manifest import manifest, manifest_key
 from include.projects.model import Project
-from include.steps.batches import creation_request, each_batch, log, once, set_aside, task_of, words
+from include.steps.batches import each_batch, log, once, set_aside, task_of, words
 from include.steps.copying import copy_images
-from include.steps.manifest import manifest, manifest_key, manifest_uri
 
 _ATTEMPTS = 2  # a bucket may fail CVAT once; a batch that fails it twice is looked at by a person
 
@@ -115,11 +116,12 @@ def _link(
     project: Project, batch: Batch, storage_id: int, cvat: CvatClient, bucket: ImageBucket, ledger: Ledger
 ) -> str:
     images = ledger.images.of_batch(batch.id)
-    bucket.write(manifest_uri(project, batch.id), manifest(images), "application/jsonl")
+    uri = f"s3://{split_uri(project.images.uri)[0]}/{manifest_key(batch.id)}"
+    bucket.write(uri, manifest(images), "application/jsonl")
     return once(
         project,
         batch,
-        look=lambda: _submitted(task_of(batch), cvat),
+        look=lambda: linked(task_of(batch), cvat),
         act=lambda: _submit(batch, images, storage_id, cvat),
         ledger=ledger,
     )
@@ -127,19 +129,7 @@ def _link(
 
 def _submit(batch: Batch, images: Sequence[Image], storage_id: int, cvat: CvatClient) -> str:
     keys = [frame_name(image, number, "link") for number, image in enumerate(images)]
-    try:
-        return cvat.attach_link(task_of(batch), storage_id, manifest_key(batch.id), keys)
-    except InvalidError:
-        if (found := _submitted(task_of(batch), cvat)) is None:  # else: it was asked for before, and takes no more data
-            raise
-        return found
-
-
-def _submitted(task_id: int, cvat: CvatClient) -> str | None:
-    """The request that attaches data to a task, if there was one: its id is made from the task's."""
-    if not cvat.task(task_id).has_data:
-        return None
-    return creation_request(task_id)
+    return link(task_of(batch), storage_id, manifest_key(batch.id), keys, cvat)
 
 
 def _has_frames(batch: Batch, cvat: CvatClient) -> bool:

@@ -1,13 +1,14 @@
 """What the steps of a batch share: one bad batch is set aside with its reason, the others go on."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from include.clients.bulk import Damaged
 from include.clients.cvat import InvalidError, NotFoundError, UnknownOutcomeError, UnreachableError
+from include.clients.cvat.asking import Asking, still_possible
+from include.clients.cvat.asking import once as ask_once
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch, Job
 from include.clients.storage import ObjectMissing
@@ -72,45 +73,18 @@ def task_of(batch: Batch) -> int:
     return batch.task_id
 
 
-def creation_request(task_id: int) -> str:
-    """CVAT's id of the request that attaches a task's data."""
-    return f"action=create&target=task&target_id={task_id}"
-
-
 def once(project: Project, batch: Batch, look: Callable[[], T | None], act: Callable[[], T], ledger: Ledger) -> T:
-    """Have CVAT do for a batch what it must not do twice: look for it, write the intent into the ledger, ask.
+    """Have CVAT do for a batch what it must not do twice, with the intent in the ledger.
 
-    Where the answer is lost, it is looked for until the server's time has run out, and asked for once more. Raises
-    UnknownOutcomeError where that answer is lost too: the next run looks first, as this one did.
+    Raises UnknownOutcomeError where two answers were lost.
     """
 
-    def found_or_done(asked_at: datetime | None) -> T:
-        if (found := look_until_known(look, asked_at, project)) is not None:
-            return found
-        ledger.batches.ask(batch.id, datetime.now(UTC))
-        return act()
+    def intend(moment: datetime) -> None:
+        ledger.batches.ask(batch.id, moment)
 
-    try:
-        return found_or_done(batch.asked_at)
-    except UnknownOutcomeError as error:
-        log.warning("%s: %s", words(batch), error)
-        return found_or_done(datetime.now(UTC))
-
-
-def look_until_known(look: Callable[[], T | None], asked_at: datetime | None, project: Project) -> T | None:
-    """Look for the effect of a call whose outcome is unknown, until the server cannot be working on it any more.
-
-    The pause between looks grows from 0.1 s to 5 s. Without a call in the past (`asked_at` None) it looks once.
-    """
-    pause = 0.1
-    while (found := look()) is None and (left := seconds_left(asked_at, project)) > 0:
-        time.sleep(min(pause, left))
-        pause = min(2 * pause, 5.0)
-    return found
+    return ask_once(Asking(batch.asked_at, intend, project.cvat.server_timeout, words(batch)), look, act)
 
 
 def seconds_left(asked_at: datetime | None, project: Project) -> float:
     """For how long a call may still take effect at the server; 0 without one."""
-    if asked_at is None:
-        return 0.0
-    return max(0.0, (asked_at + project.cvat.server_timeout - datetime.now(UTC)).total_seconds())
+    return still_possible(asked_at, project.cvat.server_timeout)

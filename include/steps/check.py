@@ -1,9 +1,9 @@
 """Check: the frames of a task are exactly its batch's images, in order, before anything is drawn on them."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
-from include.clients.cvat import CvatClient, Frame
+from include.clients.cvat import CvatClient
+from include.clients.cvat.tasks import WantedFrame, difference
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
@@ -17,9 +17,9 @@ def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> 
 
     def work(batch: Batch) -> None:
         frames = cvat.frames(task_of(batch))
-        for number, (image, frame) in enumerate(zip_longest(ledger.images.of_batch(batch.id), frames)):
-            if problem := _difference(number, image, frame):
-                raise BatchError(f"frame {number} of task {batch.task_id} {problem}: nothing was drawn on it")
+        wanted = [_wanted(image, number) for number, image in enumerate(ledger.images.of_batch(batch.id))]
+        if problem := difference(wanted, frames):
+            raise BatchError(f"task {batch.task_id}: {problem}: nothing was drawn on it")
         ledger.batches.bind(batch.id, _job_ids(batch, cvat, ledger))
         ledger.batches.advance(batch.id, Stage.CHECKED)
         log.info("%s: its %d frames are the batch's images", words(batch), len(frames))
@@ -27,16 +27,10 @@ def check_frames(batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> 
     return each_batch(batch_ids, Stage.ATTACHED, ledger, work)
 
 
-def _difference(number: int, image: Image | None, frame: Frame | None) -> str | None:
-    if image is None or frame is None:
-        return "is missing" if frame is None else f"is {frame.name}, one more than the batch has images"
-    linked, copied = frame_name(image, number, "link"), frame_name(image, number, "copy")
-    if frame.name not in (linked, copied):  # the project's file may have changed since its data was attached
-        return f"is {frame.name}, not {linked}"
-    expected, found = (image.header.width, image.header.height), (frame.width, frame.height)
-    if found != expected:
-        return f"has {found[0]} x {found[1]} pixels, not {expected[0]} x {expected[1]}"
-    return None
+def _wanted(image: Image, number: int) -> WantedFrame:
+    """Linked or copied: the project's file may have changed since its data was attached."""
+    names = (frame_name(image, number, "link"), frame_name(image, number, "copy"))
+    return WantedFrame(names, (image.header.width, image.header.height))
 
 
 def _job_ids(batch: Batch, cvat: CvatClient, ledger: Ledger) -> dict[int, int]:

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from include.clients.cvat import CvatClient, InvalidError, NotFoundError, UnknownOutcomeError, UploadFile
+from include.clients.cvat import CvatClient, InvalidError, UnknownOutcomeError, UploadFile
+from include.clients.cvat.asking import look_until_known
+from include.clients.cvat.tasks import copied
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
@@ -11,7 +13,7 @@ from include.clients.storage import ObjectChanged, ObjectMissing
 from include.lifecycle.batches import Stage
 from include.lifecycle.frames import frame_name
 from include.projects.model import Project
-from include.steps.batches import BatchError, creation_request, log, look_until_known, task_of, words
+from include.steps.batches import BatchError, log, task_of, words
 from include.steps.create import renew_task
 
 
@@ -34,7 +36,7 @@ def copy_images(project: Project, batch_id: str, cvat: CvatClient, bucket: Image
 
 def _found_or_sent(project: Project, batch_id: str, cvat: CvatClient, bucket: ImageBucket, ledger: Ledger) -> str:
     (batch,) = ledger.batches.get([batch_id])
-    found = look_until_known(lambda: _asked_for(batch, cvat), batch.asked_at, project)
+    found = look_until_known(lambda: copied(task_of(batch), cvat), batch.asked_at, project.cvat.server_timeout)
     if found is not None:
         return found
     if cvat.task(task_of(batch)).has_data:
@@ -42,17 +44,6 @@ def _found_or_sent(project: Project, batch_id: str, cvat: CvatClient, bucket: Im
     names = _send(batch, cvat, bucket, ledger)
     ledger.batches.ask(batch.id, datetime.now(UTC))  # only now: what was sent before does nothing by itself
     return cvat.attach_uploads(task_of(batch), names)
-
-
-def _asked_for(batch: Batch, cvat: CvatClient) -> str | None:
-    """The request that attaches a batch's files, if it was asked for; CVAT forgets one that is long finished."""
-    request_id = creation_request(task_of(batch))
-    if cvat.task(task_of(batch)).size > 0:
-        return request_id
-    try:
-        return cvat.request(request_id).id
-    except NotFoundError:
-        return None
 
 
 def _send(batch: Batch, cvat: CvatClient, bucket: ImageBucket, ledger: Ledger) -> list[str]:

@@ -5,12 +5,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 from include.clients.cvat import CvatClient, CvatTask
+from include.clients.cvat.asking import Asking
+from include.clients.cvat.labels import find_or_create_project as find_or_create
+from include.clients.cvat.tasks import best_first
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
 from include.steps.batches import each_batch, log, once, task_of, words
-from include.steps.labels import apply_labels, label_form, labels_are_due
+from include.steps.labels import labels_are_due, note_change
 
 _LEASE = timedelta(minutes=5)
 
@@ -24,12 +27,11 @@ def find_or_create_project(project: Project, cvat: CvatClient, ledger: Ledger) -
     project_id = cvat.find_project(project.name)
     if project_id is not None and not labels_are_due(project, project_id, cvat):
         return project_id
+    asking = Asking(None, lambda _: None, project.cvat.server_timeout, f"project {project.name}")
     with ledger.leases.hold(f"cvat/{project.name}", uuid4().hex, _LEASE):
-        project_id = cvat.find_project(project.name)
-        if project_id is None:
-            return cvat.create_project(project.name, [label_form(label) for label in project.labels])
-        apply_labels(project, project_id, cvat, ledger)
-        return project_id
+        return find_or_create(
+            project.name, project.labels, asking, cvat, lambda change: note_change(project, change, ledger)
+        )
 
 
 def create_tasks(project: Project, batch_ids: Sequence[str], cvat: CvatClient, ledger: Ledger) -> int:
@@ -71,8 +73,8 @@ def _create_task(project: Project, project_id: int, batch: Batch, cvat: CvatClie
 
 
 def one_task(tasks: Sequence[CvatTask], batch: Batch, cvat: CvatClient) -> CvatTask | None:
-    """Of several tasks of a batch's name: the lowest id with data, or else the lowest. The empty others go."""
-    ordered = sorted(tasks, key=lambda task: (not task.has_data, task.id))
+    """Of several tasks of a batch's name the one that counts. The empty others go."""
+    ordered = best_first(tasks)
     for twin in ordered[1:]:
         if not twin.has_data:
             log.warning("%s: deleting the empty twin task %d of task %d", words(batch), twin.id, ordered[0].id)

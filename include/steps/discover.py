@@ -14,8 +14,8 @@ from include.clients.storage import AccessDenied, StorageError
 from include.lifecycle.discovery import Changed, Finding, KnownImage, Missing, New, discover, duplicates
 from include.lifecycle.headers import NotAnImage, check_name
 from include.lifecycle.images import Reason, StoredObject
+from include.lifecycle.manifest import is_manifest
 from include.projects.model import Project
-from include.steps.manifest import is_manifest
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from include.clients.cvat import CvatClient, CvatJob, NotFoundError
+from include.clients.cvat.jobs import JobChange, change_job
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Applied, Batch, Job
 from include.lifecycle.batches import Stage
@@ -48,9 +49,9 @@ def _route(job: Job, now: CvatJob, people: Sequence[int], cvat: CvatClient) -> s
     if (now.stage, now.state) != ("annotation", "new") or now.assignee:
         return None
     if job.route is Route.ACCEPT:
-        cvat.update_job(now.id, stage="acceptance", state="completed")
+        change_job(now, JobChange(stage="acceptance", state="completed"), cvat)
         return "accepted unseen"
     if people:
-        cvat.update_job(now.id, assignee=people[now.id % len(people)])
+        change_job(now, JobChange(assignee=people[now.id % len(people)]), cvat)
         return f"{job.route}, for people"
     return None

@@ -113,16 +113,19 @@ class CvatClient:
 
     # Tasks
 
-    def tasks_named(self, project_id: int, name: str) -> list[CvatTask]:
-        """The project's tasks of exactly that name, oldest first: nothing in CVAT makes names unique."""
-        query = {"project_id": str(project_id), "name": name}
-        found = [task for task in self._wire.list("/api/tasks", CvatTask, query) if task.name == name]
-        return sorted(found, key=lambda task: task.id)
+    def tasks_named(self, project_id: int | None, name: str) -> list[CvatTask]:
+        """The tasks of exactly that name of a project, or of none, oldest first: nothing in CVAT makes names unique."""
+        query = {"name": name} | ({} if project_id is None else {"project_id": str(project_id)})
+        found = self._wire.list("/api/tasks", CvatTask, query)
+        return sorted((t for t in found if (t.project_id, t.name) == (project_id, name)), key=lambda task: task.id)
 
     def create_task(self, project_id: int, name: str, job_size: int) -> CvatTask:
-        """Create a task without data."""
-        body = {"name": name, "project_id": project_id, "segment_size": job_size}
-        return self._wire.call("POST", "/api/tasks", CvatTask, body=body)
+        """Create a task without data in a project."""
+        return self.new_task({"name": name, "project_id": project_id, "segment_size": job_size})
+
+    def new_task(self, form: Mapping[str, Any]) -> CvatTask:
+        """Create a task without data, in CVAT's form."""
+        return self._wire.call("POST", "/api/tasks", CvatTask, body=form)
 
     def task(self, task_id: int) -> CvatTask:
         """A task by id."""

@@ -68,10 +68,10 @@ def test_all_kinds_of_changes_in_the_order_of_their_carrying_out() -> None:
         "rename the label 'word' to 'text_line'",
         "add the label 'arrow'",
         "add the attribute 'unit' to the label 'number'",
-        "leave alone the attribute 'text' of the label 'text_line', which is in CVAT and not in the project's file",
-        "leave alone the label 'old', which is in CVAT and not in the project's file",
-        "leave alone the attribute 'size' of the label 'number', whose values or default differ between CVAT and the "
-        "project's file: change them in CVAT, or the file",
+        "leave alone the attribute 'text' of the label 'text_line', which is in CVAT and not wanted",
+        "leave alone the label 'old', which is in CVAT and not wanted",
+        "leave alone the attribute 'size' of the label 'number', whose values or default in CVAT are not the "
+        "wanted ones: change them there, or what is wanted",
     ]
 
 
@@ -95,17 +95,13 @@ def test_a_label_that_is_there_under_both_names_is_not_renamed_twice() -> None:
 
 def test_another_type_of_a_label_is_refused() -> None:
     polygon = replace(WORD, type="polygon")
-    with pytest.raises(
-        TypeChangedError, match="'word' is for the type rectangle in the project's file and for polygon"
-    ):
+    with pytest.raises(TypeChangedError, match="'word' is wanted for the type rectangle and is for polygon in CVAT"):
         plan_changes([polygon], [label("word")])
 
 
 def test_another_type_of_an_attribute_is_refused() -> None:
     number = Attribute(name="text", input_type="number", values=("0", "9", "1"), default_value="0")
-    with pytest.raises(
-        TypeChangedError, match=r"'text' of the label 'word' is entered as number .* and as text in CVAT"
-    ):
+    with pytest.raises(TypeChangedError, match=r"'text' of the label 'word' is wanted as number .* text in CVAT"):
         plan_changes([WORD], [label("word", attributes=[number])])
 
 

@@ -10,8 +10,8 @@ import pytest
 from include.clients.cvat import UnknownOutcomeError
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import Header, Image
+from include.lifecycle.manifest import manifest
 from include.steps.attach import Answer, Outcome, look, pending, settle
-from include.steps.manifest import manifest
 from tests.include.emulated import until
 from tests.include.steps.dots import picture
 from tests.include.steps.world import World, just_before, killed

@@ -6,7 +6,7 @@ import pytest
 
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import Header, Image
-from include.steps.manifest import manifest
+from include.lifecycle.manifest import manifest
 from tests.include.emulated import until
 from tests.include.steps.world import World
 
@@ -33,15 +33,15 @@ def attach_other(world: World, change: Callable[[Frames], Frames]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda frames: (*frames[1:], frames[0]), "frame 0 of task {} is in/1.png, not in/0.png"),
-        (lambda frames: frames[:2], "frame 2 of task {} is missing"),
+        (lambda frames: (*frames[1:], frames[0]), "task {}: frame 0 is in/1.png, not in/0.png"),
+        (lambda frames: frames[:2], "task {}: frame 2 is missing"),
         (
             lambda frames: (*frames, Image("x", "s3://b/in/more.png", "e", 1, frames[0].header)),
             "is in/more.png, one more",
         ),
         (
             lambda frames: (frames[0], other_size(frames[1]), frames[2]),
-            "frame 1 of task {} has 640 x 480 pixels, not 64",
+            "task {}: frame 1 has 640 x 480 pixels, not 64",
         ),
     ],
     ids=["shifted", "missing", "extra", "another size"],

@@ -17,6 +17,7 @@ import pytest
 from include.annotators.registry import Annotator
 from include.clients.bulk import BulkStore
 from include.clients.cvat import BucketAccess, CvatClient
+from include.clients.cvat.labels import change_labels
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger, migrate, open_engine
 from include.datasets.checks import check_release
@@ -32,7 +33,7 @@ from include.steps.collect import collect_revisions
 from include.steps.create import create_tasks, find_or_create_project
 from include.steps.discover import discover_images
 from include.steps.evaluate import evaluate_annotators
-from include.steps.labels import apply_labels, plan_labels
+from include.steps.labels import plan_labels
 from include.steps.plan import batch_shards, plan_batches
 from include.steps.predict import predict_shard, prediction_shards
 from include.steps.release import build_release, pin_release
@@ -262,10 +263,10 @@ def test_labels_and_attributes_are_added_and_nothing_is_done_twice(
         ("text", "text", [""]),
         ("size", "select", ["s", "l"]),
     ]
-    assert apply_labels(world.project, project_id, world.cvat, world.ledger) == 0
+    assert change_labels(project_id, world.project.labels, world.cvat, lambda _: None) == 0
     with caplog.at_level(logging.WARNING):
         find_or_create_project(world.project, world.cvat, world.ledger)
-    assert "leave alone the label 'number', which is in CVAT and not in the project's file" in caplog.text
+    assert "leave alone the label 'number', which is in CVAT and not wanted" in caplog.text
     assert {label["name"]: label for label in world.labels} == found
 
 

@@ -1,23 +1,17 @@
-"""A batch's manifest: CVAT takes names, order and sizes from it instead of reading every image's header."""
+"""Manifests: CVAT takes names, order and sizes from it instead of reading every image's header."""
 
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
 
 from include.lifecycle.images import Image, split_uri
-from include.projects.model import Project
 
 _PREFIX, _SUFFIX = "labelcycle-", ".manifest.jsonl"
 
 
-def manifest_key(batch_id: str) -> str:
-    """Where a batch's manifest is: in the bucket's root, so that the names in it are whole keys."""
-    return f"{_PREFIX}{batch_id}{_SUFFIX}"
-
-
-def manifest_uri(project: Project, batch_id: str) -> str:
-    """The manifest's URI, in the bucket of the project's images."""
-    return f"s3://{split_uri(project.images.uri)[0]}/{manifest_key(batch_id)}"
+def manifest_key(name: str) -> str:
+    """Where the manifest of that name is: in the bucket's root, so that the names in it are whole keys."""
+    return f"{_PREFIX}{name}{_SUFFIX}"
 
 
 def is_manifest(uri: str) -> bool:
