@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from labelcycle.hooks.cvat import CvatHook
+from labelcycle.hooks.failures import in_words
 from labelcycle.hooks.project import ProjectClients
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class CvatRequestSensor(BaseOperator):
 
         ids = [self.request_ids] if isinstance(self.request_ids, str) else list(self.request_ids)
         deadline = datetime.now(UTC) + self.timeout
-        ended = asyncio.run(_look(CvatHook(self.cvat_conn_id).access(), ids))
+        with in_words(self.cvat_conn_id):
+            ended = asyncio.run(_look(CvatHook(self.cvat_conn_id).access(), ids))
         done = self._results(ended)
         left = [Watched(one, deadline, self.images, f"request {one}") for one in ids if one not in ended]
         if left:
