@@ -1,6 +1,5 @@
 """Networks as annotators ask them: tensors in, tensors out, by name; ONNX files run by onnxruntime."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 
+from include.annotators.digests import model_digest
 from include.clients.ahead import ahead
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -68,8 +68,7 @@ class OnnxNetwork:
         here = onnxruntime.get_available_providers()
         providers = [*(gpu for gpu in _GPUS if gpu in here), "CPUExecutionProvider"]
         try:
-            with weights.open("rb") as file:
-                self.digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self.digest = model_digest(weights)
             self._session = onnxruntime.InferenceSession(str(weights), options, providers)
         except OSError as error:
             raise ModelError(f"the weights {weights} cannot be read: {error.strerror}") from error

@@ -72,7 +72,7 @@ class Experiments:
     def check(self) -> None:
         """See that MLflow answers and takes the login. Asks once, for ten seconds at most; nothing is changed."""
         once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-        with _environment(once), self._session(f"Asking MLflow at {self.tracking_uri}"):
+        with _environment(once), self.session(f"Asking MLflow at {self.tracking_uri}"):
             MlflowClient(self.tracking_uri).search_experiments(max_results=1)
 
     def log_evaluation(
@@ -137,7 +137,7 @@ class Experiments:
     ) -> Run:
         timestamp = round(at.timestamp() * 1000)
         values = [Metric(metric, value, timestamp, step=0) for metric, value in metrics.items()]
-        with self._session(f"Logging {name} ({key}) in {self.tracking_uri}"):
+        with self.session(f"Logging {name} ({key}) in {self.tracking_uri}"):
             client = MlflowClient(self.tracking_uri)
             run = _find_or_create(client, self._experiment(client, experiment), key, name)
             if run.info.status != _FINISHED:
@@ -153,12 +153,14 @@ class Experiments:
         return Run(run.info.run_id, self._url(run))
 
     @contextmanager
-    def _session(self, what: str) -> Iterator[None]:
-        """MLflow reads who asks from the environment alone: it is there while MLflow is asked, and gone after."""
+    def session(self, what: str) -> Iterator[None]:
+        """MLflow reads who asks from the environment alone: it is there while MLflow is asked, and gone after. What fails
+        says `what`."""
         names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
         login = self.login
         values = dict(zip(names, (login.username, login.password, login.token), strict=True)) if login else {}
-        with _environment(values), _errors(what):
+        quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+        with _environment({**values, **quiet}), _errors(what):
             yield
 
     def _experiment(self, client: MlflowClient, name: str) -> str:
