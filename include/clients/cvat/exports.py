@@ -115,8 +115,8 @@ def check_format(name: str, known: Sequence[Format], refusal: str) -> None:
 def _near(name: str, names: Sequence[str]) -> list[str]:
     """Names that have it, or are spelt like it, whatever the case and the version."""
     wanted = _unversioned(name)
-    having = [known for known in names if wanted and wanted in known.casefold()]
     by_word = {_unversioned(known): known for known in names}
+    having = [known for word, known in by_word.items() if wanted and (wanted in word or word in wanted)]
     alike = [by_word[word] for word in get_close_matches(wanted, by_word, n=3, cutoff=0.7)]
     return list(dict.fromkeys([*having, *alike]))[:5]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from include.emulator import access, fields, jobs, labels, requests
+from include.emulator import access, fields, jobs, labels, moving, requests
 from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Call, Somebody, UserCall, brief_user
 from include.emulator.listing import Listing
@@ -118,6 +118,9 @@ def patch_task(call: Somebody, task_id: int) -> Response:
         if body.get("labels") and row["project_id"]:
             raise invalid(["Labels cannot be changed in a task of a project"])
         labels.change(connection, labels.owner_of(row), body.get("labels") or [])
+        if body.get("project_id") is not None:
+            _check_project(call, connection, body["project_id"])
+            moving.move(connection, row, body["project_id"])
         jobs.touch_task(connection, task_id, now)
         return CvatJson(_task(call, connection, access.task(connection, call.user, task_id)))
 

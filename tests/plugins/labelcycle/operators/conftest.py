@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.clients.cvat.shared import close_shared_clients
-from tests.include.emulated import ADMIN, PASSWORD, Emulated, emulated
+from tests.include.emulated import Emulated, emulated
 from tests.plugins.labelcycle.operators.driving import Task
 from tests.plugins.labelcycle.operators.scene import Scene, new_scene
 
@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
 
 @pytest.fixture
 def cvat(server: Emulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
-    connection = {"conn_type": "cvat", "host": server.url, "login": ADMIN, "password": PASSWORD}
+    connection = {"conn_type": "cvat", "host": server.url, "password": server.token().token}
     monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", json.dumps(connection))
     yield server
     server.forget_faults()
