@@ -154,8 +154,8 @@ class Experiments:
 
     @contextmanager
     def session(self, what: str) -> Iterator[None]:
-        """MLflow reads who asks from the environment alone: it is there while MLflow is asked, and gone after. What fails
-        says `what`."""
+        """MLflow reads who asks from the environment alone: it is there while MLflow is asked, and gone after. Errors
+        say `what` failed."""
         names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
         login = self.login
         values = dict(zip(names, (login.username, login.password, login.token), strict=True)) if login else {}
