@@ -25,7 +25,8 @@ def open_picture(data: bytes, header: Header) -> PIL.Image.Image:
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[header.format]) as image:
             image.load()
-            picture = _rgb(PIL.ImageOps.exif_transpose(image))
+            PIL.ImageOps.exif_transpose(image, in_place=True)
+            picture = _rgb(image)
     except Exception as error:  # Pillow's decoders raise whatever they stumble on
         raise Undecodable(f"its pixels cannot be decoded: {error}") from error
     if picture.size != (header.width, header.height):
@@ -39,7 +40,7 @@ def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return PIL.Image.fromarray(_stretched(np.asarray(image))).convert("RGB")
     if image.mode == "P":  # a palette may hold transparency, which only RGBA can take over
         image = image.convert("RGBA")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # a copy would take as much memory again
 
 
 def _stretched(pixels: np.ndarray) -> np.ndarray:

@@ -1,15 +1,16 @@
 """Predict: the annotator's answers for every waiting image, kept in the ledger before anything else sees them."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from include.annotators.driver import predict
-from include.annotators.registry import Annotator
+from include.annotators.driver import AnsweredImage, predict
+from include.annotators.registry import Annotator, AnnotatorUnavailable
 from include.clients.bulk import BulkStore
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
-from include.clients.ledger.images import PredictedImage
+from include.clients.ledger.predictions import PredictedImage
 from include.clients.tables import predictions_from, predictions_table
 from include.lifecycle.assignment import assigned
 from include.lifecycle.images import Image, Reason
@@ -59,35 +60,46 @@ def predict_shard(
     ledger: Ledger,
     *,
     checkpoint: int = 200,
+    seconds: float = 60.0,
 ) -> int:
-    """Predict a shard and keep the answers, so many images at a time; say how many images could not be decoded.
+    """Predict a shard and keep the answers, so many images or seconds at a time; say how many images could not be
+    decoded.
 
-    What was predicted before a kill is not predicted again. An image that fails goes to quarantine with its reason.
-    Raises TooManyFailuresError beyond the project's share.
+    What was kept before a kill is not predicted again. An image that fails goes to quarantine with its reason; the
+    first annotator that sees an image records its look. Raises TooManyFailuresError beyond the project's share, and
+    AnnotatorUnavailable, which says nothing about any image: what was answered until then is kept.
     """
     waiting = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
     images = _assigned_to(shard.annotator, waiting, project)
-    failed, answers = 0, list[ImagePredictions]()
-    for result in predict(annotator, images, bucket):
-        if isinstance(result, ImagePredictions):
-            answers.append(result)
-        elif result.reason not in _NEXT_DISCOVERY:
-            failed += 1
-            ledger.images.quarantine(project.name, result.image_id, result.reason, result.detail)
-            log.warning("project %s: image %s: %s: %s", project.name, result.image_id, result.reason, result.detail)
-        if len(answers) == checkpoint:
-            _keep(project, annotator.id, answers, store, ledger)
-            answers = []
+    without_look = ledger.images.without_look(project.name, [image.id for image in images])
+    failed, answers, kept_at = 0, list[AnsweredImage](), time.monotonic()
+    try:
+        for result in predict(annotator, images, bucket, without_look=without_look):
+            if isinstance(result, AnsweredImage):
+                answers.append(result)
+            elif result.reason not in _NEXT_DISCOVERY:
+                failed += 1
+                ledger.images.quarantine(project.name, result.image_id, result.reason, result.detail)
+                log.warning("project %s: image %s: %s: %s", project.name, result.image_id, result.reason, result.detail)
+            if len(answers) >= checkpoint or time.monotonic() - kept_at >= seconds:
+                _keep(project, annotator.id, answers, store, ledger)
+                answers, kept_at = [], time.monotonic()
+    except AnnotatorUnavailable:
+        _keep(project, annotator.id, answers, store, ledger)
+        raise
     _keep(project, annotator.id, answers, store, ledger)
     check_share(project, failed, len(images), "to be predicted: they cannot be decoded")
     return failed
 
 
 def _keep(
-    project: Project, annotator: str, answers: Sequence[ImagePredictions], store: BulkStore, ledger: Ledger
+    project: Project, annotator: str, answered: Sequence[AnsweredImage], store: BulkStore, ledger: Ledger
 ) -> None:
-    if not answers:
+    """Looks first: an image whose predictions are recorded is not looked at again."""
+    if not answered:
         return
+    ledger.images.record_looks(project.name, {one.predictions.image_id: one.look for one in answered if one.look})
+    answers = [one.predictions for one in answered]
     uri = store.write(f"predictions/{project.name}", predictions_table(answers))
     rows = [
         PredictedImage(
@@ -97,14 +109,14 @@ def _keep(
         )
         for answer in answers
     ]
-    ledger.images.record_predictions(project.name, annotator, uri, rows)
+    ledger.predictions.record(project.name, annotator, uri, rows)
 
 
 def read_predictions(
     project: Project, annotator: str, image_ids: Sequence[str], store: BulkStore, ledger: Ledger
 ) -> dict[str, ImagePredictions]:
     """The kept answers for images, by image, under today's names of labels; an image without any is left out."""
-    uris = ledger.images.prediction_uris(project.name, annotator, image_ids)
+    uris = ledger.predictions.uris(project.name, annotator, image_ids)
     wanted, names = set(image_ids), current_names(project)
     found: dict[str, ImagePredictions] = {}
     for uri in sorted(set(uris.values())):

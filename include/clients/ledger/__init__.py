@@ -8,6 +8,7 @@ from include.clients.ledger.database import LedgerError, migrate, open_engine, r
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
 from include.clients.ledger.plans import NotWaitingError
+from include.clients.ledger.predictions import PredictionTable
 from include.clients.ledger.releases import PinnedError, ReleaseTable
 from include.clients.ledger.reviews import ReviewTable
 
@@ -30,6 +31,7 @@ class Ledger:
         self.engine = engine
         self.leases = Leases(engine)
         self.images = ImageTable(engine)
+        self.predictions = PredictionTable(engine)
         self.batches = BatchTable(engine)
         self.reviews = ReviewTable(engine)
         self.releases = ReleaseTable(engine)

@@ -1,5 +1,6 @@
 """The ledger's database: opened, migrated, checked."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, Update, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+_CHUNK = 500  # SQLite takes 32,766 variables a statement at the most; this stays far below with any row
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = {"version_table": "labelcycle_version"}
 
@@ -90,6 +92,12 @@ def change(connection: Connection, statement: Update, what: str) -> None:
     """Run an update of one row. Raises LedgerError, naming what there is none of, where it finds no row."""
     if connection.execute(statement).rowcount != 1:
         raise LedgerError(f"the ledger has no {what}: its records were changed by hand, or this is another ledger")
+
+
+def chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Parts of so few that each can be named in one statement."""
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
 
 
 def _found(engine: Engine) -> str | None:

@@ -1,4 +1,4 @@
-"""The ledger's images, and which predictions exist of them."""
+"""The ledger's images: what was discovered, what waits, what was set aside."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, bindparam, case, func, insert, select, update
 
+from include.clients.ledger.database import chunks
 from include.clients.ledger.tables import images, predictions
 from include.lifecycle.discovery import KnownImage
 from include.lifecycle.images import Header, Image, ImageState, Reason, StoredObject, image_id
-
-_CHUNK = 500  # SQLite takes 32,766 variables a statement at the most; this stays far below with any row
+from include.lifecycle.looks import Look
 
 _LAST = "\U0010ffff"  # sorts after every URI
 
@@ -30,23 +30,15 @@ class Discovered:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedImage:
-    """That an annotator's answer for an image is kept, and what a plan needs to know of it."""
-
-    image_id: str
-    objects: int
-    lowest_score: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class WaitingImage:
     """A waiting image with predictions, and the lowest score of each annotator's, by `name@version`; None where it has
-    found nothing."""
+    found nothing. Its look is None where it was never recorded."""
 
     image_id: str
     uri: str
     discovered_at: datetime
     lowest: Mapping[str, float | None]
+    look: Look | None = None
 
 
 class ImageTable:
@@ -72,7 +64,7 @@ class ImageTable:
         """The URI at which each content (etag, size) is known already, where it is: the first, if there are several."""
         wanted = set(contents)
         found: dict[tuple[str, int], str] = {}
-        for etags in _chunks(sorted({etag for etag, _ in wanted})):
+        for etags in chunks(sorted({etag for etag, _ in wanted})):
             query = select(images.c.etag, images.c.size, images.c.uri).where(
                 images.c.project == project, images.c.current, images.c.etag.in_(etags), _is_original(images)
             )
@@ -142,29 +134,22 @@ class ImageTable:
         with self._engine.connect() as connection:
             return [_image(row) for row in connection.execute(query)]
 
-    def record_predictions(self, project: str, annotator: str, uri: str, answers: Sequence[PredictedImage]) -> None:
-        """Say where an annotator's answers are kept. What is recorded already stays as it is."""
-        with self._engine.begin() as connection:
-            known = self._predicted(connection, project, annotator, [answer.image_id for answer in answers])
-            rows = [
-                {
-                    "project": project,
-                    "image_id": answer.image_id,
-                    "annotator": annotator,
-                    "uri": uri,
-                    "objects": answer.objects,
-                    "lowest_score": answer.lowest_score,
-                }
-                for answer in answers
-                if answer.image_id not in known
-            ]
-            if rows:
-                connection.execute(insert(predictions), rows)
-
-    def prediction_uris(self, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
-        """Where each image's predictions are kept; images without any are left out."""
+    def without_look(self, project: str, image_ids: Sequence[str]) -> set[str]:
+        """Those of the images whose look is not recorded."""
+        found: set[str] = set()
         with self._engine.connect() as connection:
-            return self._predicted(connection, project, annotator, image_ids)
+            for chunk in chunks(image_ids):
+                query = select(images.c.id).where(images.c.project == project, images.c.id.in_(chunk))
+                found |= set(connection.scalars(query.where(images.c.phash.is_(None))))
+        return found
+
+    def record_looks(self, project: str, looks: Mapping[str, Look]) -> None:
+        """Keep what images look like, by their ids. A content's look never changes."""
+        rows = [{"image": id_, "phash": look.phash, "features": look.features} for id_, look in looks.items()]
+        if rows:
+            these = update(images).where(images.c.project == project, images.c.id == bindparam("image"))
+            with self._engine.begin() as connection:
+                connection.execute(these, rows)
 
     def waiting(self, project: str, annotators: Sequence[str]) -> list[WaitingImage]:
         """All waiting images with predictions of at least one of these annotators."""
@@ -173,6 +158,8 @@ class ImageTable:
                 images.c.id,
                 images.c.uri,
                 images.c.discovered_at,
+                images.c.phash,
+                images.c.features,
                 predictions.c.annotator,
                 predictions.c.lowest_score,
             )
@@ -182,8 +169,8 @@ class ImageTable:
             .order_by(images.c.uri, images.c.id)
         )
         with self._engine.connect() as connection:
-            by_image = groupby(connection.execute(query), key=lambda row: (row.id, row.uri, row.discovered_at))
-            return [WaitingImage(*image, {row.annotator: row.lowest_score for row in rows}) for image, rows in by_image]
+            by_image = groupby(connection.execute(query), key=lambda row: row.id)
+            return [_waiting(list(rows)) for _, rows in by_image]
 
     def of_batch(self, batch_id: str) -> tuple[Image, ...]:
         """A batch's images in the order of its frames."""
@@ -195,7 +182,7 @@ class ImageTable:
         """Images by id: all of them, or those that are still the newest content at their URI."""
         found: dict[str, Image] = {}
         with self._engine.connect() as connection:
-            for chunk in _chunks(image_ids):
+            for chunk in chunks(image_ids):
                 query = select(images).where(images.c.project == project, images.c.id.in_(chunk))
                 rows = connection.execute(query.where(images.c.current) if current else query)
                 found |= {row.id: _image(row) for row in rows}
@@ -207,18 +194,6 @@ class ImageTable:
         with self._engine.connect() as connection:
             rows = connection.execute(query.group_by(images.c.state, images.c.reason))
             return {(state, reason): count for state, reason, count in rows}
-
-    @staticmethod
-    def _predicted(connection: Connection, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for chunk in _chunks(image_ids):
-            query = select(predictions.c.image_id, predictions.c.uri).where(
-                predictions.c.project == project,
-                predictions.c.annotator == annotator,
-                predictions.c.image_id.in_(chunk),
-            )
-            found |= {row.image_id: row.uri for row in connection.execute(query)}
-        return found
 
 
 def _row(project: str, item: Discovered, now: datetime) -> dict[str, Any]:
@@ -248,9 +223,16 @@ def _image(row: Row[Any]) -> Image:
     return Image(row.id, row.uri, row.etag, row.size, header)
 
 
+def _waiting(rows: Sequence[Any]) -> WaitingImage:
+    """From its rows, one an annotator."""
+    first, lowest = rows[0], {row.annotator: row.lowest_score for row in rows}
+    look = Look(first.phash, first.features) if first.phash else None
+    return WaitingImage(first.id, first.uri, first.discovered_at, lowest, look)
+
+
 def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         query = select(images.c.id).where(images.c.project == project, images.c.id.in_(chunk))
         found |= set(connection.scalars(query))
     return found
@@ -258,7 +240,7 @@ def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[s
 
 def _set_aside(connection: Connection, project: str, ids: Sequence[str], reason: Reason) -> None:
     waited = case((images.c.state == ImageState.WAITING, ImageState.QUARANTINED.value), else_=images.c.state)
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         these = (images.c.project == project, images.c.id.in_(chunk), images.c.current)
         gone = {"current": False, "reason": reason, "detail": None, "state": waited}
         connection.execute(update(images).where(*these).values(gone))
@@ -266,7 +248,7 @@ def _set_aside(connection: Connection, project: str, ids: Sequence[str], reason:
 
 def _bring_back(connection: Connection, project: str, rows: Sequence[Mapping[str, Any]]) -> None:
     gone = (images.c.project == project, ~images.c.current)
-    for chunk in _chunks([row["id"] for row in rows]):
+    for chunk in chunks([row["id"] for row in rows]):
         batched = update(images).where(*gone, images.c.id.in_(chunk), images.c.state == ImageState.BATCHED)
         connection.execute(batched.values(current=True, reason=None, detail=None))
     for row in rows:
@@ -277,7 +259,7 @@ def _forget_copies(connection: Connection, project: str, ids: Sequence[str]) -> 
     """The duplicates of what was set aside are no current images, unless another original is left."""
     same = (_original.c.project == project, _original.c.etag == images.c.etag, _original.c.size == images.c.size)
     left = select(_original.c.id).where(*same, _original.c.current, _is_original(_original)).exists()
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         etags = select(_gone.c.etag).where(_gone.c.project == project, _gone.c.id.in_(chunk))
         copies = (images.c.project == project, images.c.etag.in_(etags), images.c.reason == Reason.DUPLICATE)
         connection.execute(update(images).where(*copies, images.c.current, ~left).values(current=False))
@@ -287,8 +269,3 @@ def _is_original(table: FromClause) -> ColumnElement[bool]:
     """Whether a copy of it needs no look of its own. A file may be no image by its name alone."""
     reason = table.c.reason
     return reason.is_(None) | reason.not_in([Reason.DUPLICATE, Reason.NOT_AN_IMAGE])
-
-
-def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -80,6 +81,8 @@ images = Table(
     Column("orientation", Integer),
     Column("mode", String(20)),
     Column("version_id", String(1024)),
+    Column("phash", String(16)),  # with the features its look, once it was first decoded
+    Column("features", LargeBinary),
     Column("state", String(20), nullable=False),
     Column("reason", String(40)),
     Column("detail", Text),
@@ -92,6 +95,7 @@ images = Table(
     CheckConstraint("(state = 'batched') = (batch_id is not null) and (batch_id is null) = (frame is null)", "batched"),
     CheckConstraint("state <> 'waiting' or (current and width is not null)", "waiting"),
     CheckConstraint("state <> 'quarantined' or reason is not null", "quarantined"),
+    CheckConstraint("(phash is null) = (features is null)", "look"),
     Index(
         "uq_images_current_uri",
         "project",

@@ -8,13 +8,12 @@ import cvat_sdk.auto_annotation as cvataa
 import PIL.Image
 import pytest
 
-from include.annotators.driver import FailedImage, Result, predict
+from include.annotators.driver import AnsweredImage, FailedImage, Result, predict
 from include.annotators.registry import Annotator
 from include.clients.images import ImageBucket
 from include.clients.storage import BucketNotFound
 from include.lifecycle.headers import read_header
 from include.lifecycle.images import Image, Reason, image_id
-from include.lifecycle.predictions import ImagePredictions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,11 +61,11 @@ def run(images: ImageBucket, known: list[Image], **options: int) -> list[Result]
 def test_each_image_has_its_predictions_in_order(images: ImageBucket, bucket: str, workers: int) -> None:
     known = [put(images, f"s3://{bucket}/{width}.jpg", jpeg(width)) for width in range(20, 30)]
     results = run(images, known, workers=workers)
-    assert [result.image_id for result in results] == [image.id for image in known]
+    assert [result.predictions.image_id for result in results] == [image.id for image in known]
     for width, result in zip(range(20, 30), results, strict=True):
-        assert isinstance(result, ImagePredictions)
-        assert result.annotator == "frame@1"
-        assert [(one.shape.label, one.shape.points, one.score) for one in result.objects] == [
+        assert isinstance(result, AnsweredImage)
+        assert result.predictions.annotator == "frame@1"
+        assert [(one.shape.label, one.shape.points, one.score) for one in result.predictions.objects] == [
             ("frame", (0, 0, width, 40), 0.75)
         ]
 
@@ -78,8 +77,8 @@ def test_the_model_is_asked_in_the_callers_thread_with_the_upright_picture(image
     frame = Frame()
     (result,) = predict(Annotator("frame", "1", frame), [image], images)
     assert frame.asked == [(image.uri, (40, 60), threading.current_thread().name)]
-    assert isinstance(result, ImagePredictions)
-    assert result.objects[0].shape.points == (0, 0, 40, 60)
+    assert isinstance(result, AnsweredImage)
+    assert result.predictions.objects[0].shape.points == (0, 0, 40, 60)
 
 
 def test_a_bad_image_costs_itself_alone(images: ImageBucket, bucket: str) -> None:
@@ -92,7 +91,7 @@ def test_a_bad_image_costs_itself_alone(images: ImageBucket, bucket: str) -> Non
     beyond = put(images, f"s3://{bucket}/beyond.jpg", jpeg(60))
     results = run(images, [good[0], truncated, changed, missing, raising, beyond, good[1]])
 
-    assert [type(result) for result in results] == [ImagePredictions, *[FailedImage] * 5, ImagePredictions]
+    assert [type(result) for result in results] == [AnsweredImage, *[FailedImage] * 5, AnsweredImage]
     failed = [result for result in results if isinstance(result, FailedImage)]
     assert [(one.image_id, one.reason) for one in failed] == [
         (truncated.id, Reason.UNDECODABLE),

@@ -83,7 +83,7 @@ def test_what_was_predicted_before_a_kill_is_not_predicted_again(world: World, i
 def test_another_version_answers_anew(world: World, images: list[str]) -> None:
     predict(world, world.annotator, shards(world, 100)[0])
     newer = Annotator(DOTS, "2", Dots())
-    (shard,) = prediction_shards(world.project, newer.id, world.ledger, 100)
+    (shard,) = prediction_shards(world.project, [newer.id], world.ledger, 100)
     assert shard.images == len(images)
 
 

@@ -46,7 +46,7 @@ def test_the_migrations_make_the_tables_as_they_are_described(engine: Engine) ->
 def test_checks_are_migrated_too(engine: Engine) -> None:  # alembic does not compare them
     migrate(engine)
     described = {check.name for check in metadata.tables["images"].constraints if str(check.name).startswith("ck_")}
-    assert len(described) == 4
+    assert len(described) == 5
     assert {check["name"] for check in inspect(engine).get_check_constraints("images")} == described
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from include.clients.ledger import Ledger
-from include.clients.ledger.images import Discovered, PredictedImage, WaitingImage
+from include.clients.ledger.images import Discovered, WaitingImage
+from include.clients.ledger.predictions import PredictedImage
 from include.lifecycle.discovery import KnownImage, discover
 from include.lifecycle.images import Header, Image, Reason, StoredObject
 from tests.include.clients.ledger.records import (
@@ -245,7 +246,7 @@ def test_many_images_at_once(ledger: Ledger) -> None:
     predict(ledger, ids)
     assert (
         len(ledger.images.get(PROJECT, ids, current=True))
-        == len(ledger.images.prediction_uris(PROJECT, ANNOTATOR, ids))
+        == len(ledger.predictions.uris(PROJECT, ANNOTATOR, ids))
         == 1200
     )
     assert list(discover((StoredObject(PREFIX + k, "1", 10) for k in keys), ledger.images.known(PROJECT, PREFIX))) == []
@@ -270,10 +271,10 @@ def test_unpredicted_images_come_in_order_and_in_bounds(ledger: Ledger) -> None:
 
 def test_a_prediction_is_recorded_once(ledger: Ledger) -> None:
     a, b = add(ledger, "a", "b")
-    ledger.images.record_predictions(PROJECT, ANNOTATOR, "s3://l/1", [PredictedImage(a, 0, None)])
+    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/1", [PredictedImage(a, 0, None)])
     both = [PredictedImage(a, 3, 0.9), PredictedImage(b, 2, 0.8)]
-    ledger.images.record_predictions(PROJECT, ANNOTATOR, "s3://l/2", both)
-    assert ledger.images.prediction_uris(PROJECT, ANNOTATOR, [a, b, "none"]) == {a: "s3://l/1", b: "s3://l/2"}
+    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/2", both)
+    assert ledger.predictions.uris(PROJECT, ANNOTATOR, [a, b, "none"]) == {a: "s3://l/1", b: "s3://l/2"}
     waiting = {image.image_id: image.lowest for image in ledger.images.waiting(PROJECT, [ANNOTATOR])}
     assert waiting == {a: {ANNOTATOR: None}, b: {ANNOTATOR: 0.8}}
 

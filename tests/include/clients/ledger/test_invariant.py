@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select
 
 from include.clients.ledger import Ledger, NotWaitingError
-from include.clients.ledger.images import Discovered, PredictedImage
+from include.clients.ledger.images import Discovered
+from include.clients.ledger.predictions import PredictedImage
 from include.clients.ledger.tables import images
 from include.lifecycle.batches import Stage
 from include.lifecycle.discovery import Changed, Missing, discover
@@ -78,7 +79,7 @@ class Lifecycle(RuleBasedStateMachine):
     def predict_and_plan(self, data: st.DataObject, limit: int) -> None:
         found = self.ledger.images.unpredicted(self.project, ANNOTATOR, "", limit)
         answers = [PredictedImage(image.id, 1, 0.5) for image in found]
-        self.ledger.images.record_predictions(self.project, ANNOTATOR, "s3://l/p", answers)
+        self.ledger.predictions.record(self.project, ANNOTATOR, "s3://l/p", answers)
         waiting = sorted(image.image_id for image in self.ledger.images.waiting(self.project, [ANNOTATOR]))
         assert all(self.state[id_] == "waiting" for id_ in waiting)
         if waiting:

@@ -1,0 +1,61 @@
+"""The ledger's record of which predictions exist of its images, and where they are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from include.clients.ledger.database import chunks
+from include.clients.ledger.tables import predictions
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedImage:
+    """That an annotator's answer for an image is kept, and what a plan needs to know of it."""
+
+    image_id: str
+    objects: int
+    lowest_score: float | None
+
+
+class PredictionTable:
+    """Where the answers of annotators (`name@version`) are kept, by image."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, project: str, annotator: str, uri: str, answers: Sequence[PredictedImage]) -> None:
+        """Say where an annotator's answers are kept. What is recorded already stays as it is."""
+        with self._engine.begin() as connection:
+            known = _uris(connection, project, annotator, [answer.image_id for answer in answers])
+            rows = [
+                {
+                    "project": project,
+                    "image_id": answer.image_id,
+                    "annotator": annotator,
+                    "uri": uri,
+                    "objects": answer.objects,
+                    "lowest_score": answer.lowest_score,
+                }
+                for answer in answers
+                if answer.image_id not in known
+            ]
+            if rows:
+                connection.execute(insert(predictions), rows)
+
+    def uris(self, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
+        """Where each image's predictions are kept; images without any are left out."""
+        with self._engine.connect() as connection:
+            return _uris(connection, project, annotator, image_ids)
+
+
+def _uris(connection: Connection, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for chunk in chunks(image_ids):
+        query = select(predictions.c.image_id, predictions.c.uri).where(
+            predictions.c.project == project,
+            predictions.c.annotator == annotator,
+            predictions.c.image_id.in_(chunk),
+        )
+        found |= {row.image_id: row.uri for row in connection.execute(query)}
+    return found
