@@ -15,7 +15,10 @@ from include.emulator.media import SORTING_METHODS, Frame, MediaError, in_order,
 from include.emulator.state import State
 
 DEFAULT_CHUNK_SIZE = 72
-_UNSUPPORTED = ("remote_files", "frame_filter", "filename_pattern", "job_file_mapping", "validation_params")
+_UNSUPPORTED = (
+    *("remote_files", "filename_pattern", "job_file_mapping", "validation_params"),
+    *("start_frame", "stop_frame", "frame_filter"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+import boto3
 import httpx
 from PIL import Image
 
@@ -21,9 +22,24 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """Where the server is, and how its administrator proves who it is: a token, a password, or both."""
+
     url: str
-    username: str
-    password: str
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def client(self) -> httpx.Client:
+        """Plain HTTP as the administrator, by token where there is one."""
+        if self.token is None:
+            return self.client_by_password()
+        headers = {"authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S)
+
+    def client_by_password(self) -> httpx.Client:
+        assert self.username is not None
+        assert self.password is not None
+        return httpx.Client(base_url=self.url, auth=(self.username, self.password), timeout=PATIENCE_S)
 
 
 def request_ended(admin: httpx.Client, answer: httpx.Response) -> httpx.Response:
@@ -120,22 +136,42 @@ def filled_task(admin: httpx.Client, frames: int = 30, **values: Any) -> Task:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketKeys:
+    """How a bucket is reached: by these tests, and by the server. Without an endpoint it is at AWS."""
+
+    endpoint: str | None
+    region: str
+    key: str
+    secret: str
+
+    def client(self) -> "S3Client":
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """A bucket that the server can read, and the body that makes a cloud storage of it."""
 
     s3: "S3Client"
     name: str
-    endpoint: str
+    keys: BucketKeys
 
     def storage(self, **values: Any) -> dict[str, Any]:
+        options = {"region": self.keys.region} | ({"endpoint_url": self.keys.endpoint} if self.keys.endpoint else {})
         return {
             "provider_type": "AWS_S3_BUCKET",
             "resource": self.name,
-            "display_name": "moto",
+            "display_name": "for tests",
             "credentials_type": "KEY_SECRET_KEY_PAIR",
-            "key": "tester",
-            "secret_key": "of-tests",
-            "specific_attributes": f"endpoint_url={self.endpoint}&region=us-east-1",
+            "key": self.keys.key,
+            "secret_key": self.keys.secret,
+            "specific_attributes": urlencode(options),
             "description": "d",
             "manifests": [],
             **values,
@@ -143,3 +179,10 @@ class Bucket:
 
     def put(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def objects(self) -> list[str]:
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+    def empty(self) -> None:
+        for key in self.objects():
+            self.s3.delete_object(Bucket=self.name, Key=key)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.contract.objects import filled_task, jpeg, new_task, request_ended, upload
+from tests.contract.objects import filled_task, jpeg, new_project, new_task, request_ended, upload
 from tests.contract.wire import recorded
 
 CALLS = recorded("exports")
@@ -124,7 +124,9 @@ def test_export_of_a_job_holds_its_frames(admin, annotated):
     assert content["annotations"] == []
 
 
-def test_export_of_a_project_holds_its_tasks(admin, project, task):
+def test_export_of_a_project_holds_its_tasks(admin):
+    project = new_project(admin)
+    filled_task(admin, frames=2, project_id=project.id)
     answer = _export(admin, project.id, of="projects")
     ended = request_ended(admin, answer)
     assert CALLS["finished project"].differences(ended, own=OWN) == []

@@ -47,7 +47,7 @@ def test_unknown_token(nobody):
     assert CALLS["bad token"].differences(answer) == []
 
 
-def test_session_needs_its_csrf_token_to_change_anything(nobody, server, task):
+def test_session_needs_its_csrf_token_to_change_anything(admin_by_password, nobody, server, task):
     credentials = {"username": server.username, "password": server.password}
     assert CALLS["login"].differences(nobody.post("/api/auth/login", json=credentials)) == []
     assert CALLS["own user"].differences(nobody.get("/api/users/self"), own=frozenset({"email"})) == []
@@ -59,27 +59,29 @@ def test_session_needs_its_csrf_token_to_change_anything(nobody, server, task):
     assert nobody.get("/api/users/self").status_code == 401
 
 
-def test_access_token_lives_until_it_is_deleted(admin, nobody):
-    made = admin.post("/api/auth/access_tokens", json=CALLS["create token"].sent)
+def test_access_token_lives_until_it_is_deleted(admin_by_password, nobody):
+    made = admin_by_password.post("/api/auth/access_tokens", json=CALLS["create token"].sent)
     assert CALLS["create token"].differences(made) == []
     bearer = {"authorization": f"Bearer {made.json()['value']}"}
     assert CALLS["own token"].differences(nobody.get("/api/auth/access_tokens/self", headers=bearer)) == []
     nested = nobody.post("/api/auth/access_tokens", json={"name": "nested"}, headers=bearer)
     assert CALLS["token by token"].differences(nested) == []
-    assert admin.delete(f"/api/auth/access_tokens/{made.json()['id']}").status_code == 204
+    assert admin_by_password.delete(f"/api/auth/access_tokens/{made.json()['id']}").status_code == 204
     assert nobody.get("/api/users/self", headers=bearer).status_code == 401
 
 
-def test_access_token_is_read_only_unless_asked(admin, nobody):
-    made = admin.post("/api/auth/access_tokens", json={"name": "reader"}).json()
+def test_access_token_is_read_only_unless_asked(admin_by_password, nobody):
+    made = admin_by_password.post("/api/auth/access_tokens", json={"name": "reader"}).json()
     assert made["read_only"] is True
     bearer = {"authorization": f"Bearer {made['value']}"}
     assert nobody.get("/api/projects", headers=bearer).status_code == 200
     assert nobody.post("/api/projects", json={"name": "x"}, headers=bearer).status_code == 403
 
 
-def test_expired_access_token(admin, nobody):
-    made = admin.post("/api/auth/access_tokens", json={"name": "past", "expiry_date": "2020-01-01T00:00:00Z"}).json()
+def test_expired_access_token(admin_by_password, nobody):
+    made = admin_by_password.post(
+        "/api/auth/access_tokens", json={"name": "past", "expiry_date": "2020-01-01T00:00:00Z"}
+    ).json()
     answer = nobody.get("/api/users/self", headers={"authorization": f"Bearer {made['value']}"})
     assert CALLS["bad token"].differences(answer) == []
 

@@ -6,6 +6,7 @@ each file of recordings is played on a new one, in order, after what it builds o
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.contract.objects import BucketKeys
 from tests.contract.player import Player, content_of, emulator
 from tests.contract.replaying import FOLDER, rows
 
@@ -159,9 +161,9 @@ def images(s3: "S3Client") -> None:
 
 
 @pytest.fixture
-def player(tmp_path: Path, s3_endpoint: str, images: None) -> Iterator[Player]:
+def player(tmp_path: Path, bucket_keys: BucketKeys, images: None) -> Iterator[Player]:
     with emulator(tmp_path) as url:
-        player = Player(url, s3_endpoint)
+        player = Player(url, str(bucket_keys.endpoint))
         yield player
         player.close()
 
@@ -173,7 +175,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     yield counted
     told = ", ".join(f"{count} {name}" for name, count in counted.items())
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nreplayed calls: {told}")
+        sys.stdout.write(f"\nreplayed calls: {told}\n")
 
 
 def prepare(player: Player, file: str) -> None:

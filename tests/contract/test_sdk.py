@@ -22,7 +22,8 @@ from tests.contract.objects import Bucket, Server, jpeg
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[Client]:
     logging.disable(logging.WARNING)  # it warns about servers older than itself
-    with make_client(server.url, credentials=(server.username, server.password)) as client:
+    proof = {"access_token": server.token} if server.token else {"credentials": (server.username, server.password)}
+    with make_client(server.url, **proof) as client:
         client.config.status_check_period = 0.02
         yield client
     logging.disable(logging.NOTSET)
@@ -132,10 +133,11 @@ def test_task_linked_to_a_bucket(client, sdk_project, bucket: Bucket):
     assert task.get_meta().deleted_frames == [1]
 
 
-def test_access_token(server, client):
-    made, _ = client.api_client.auth_api.create_access_tokens(
-        access_token_write_request=models.AccessTokenWriteRequest(name="pipeline", read_only=False)
-    )
+def test_access_token(admin_by_password, server, client):
+    with make_client(server.url, credentials=(server.username, server.password)) as owner:
+        made, _ = owner.api_client.auth_api.create_access_tokens(
+            access_token_write_request=models.AccessTokenWriteRequest(name="pipeline", read_only=False)
+        )
     with make_client(server.url, access_token=made.value) as by_token:
         assert by_token.users.retrieve_current_user().username == server.username
         project = by_token.projects.create({"name": "by token"})
