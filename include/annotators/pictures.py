@@ -1,6 +1,5 @@
 """Pictures as networks take them: resized, normalised, laid out; and the way back to the picture's pixels."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,13 +48,6 @@ class InputSettings(BaseModel):
     channels: Channels | None = Field(None, description="rgb or bgr.")
     mean: tuple[float, float, float] = Field((0, 0, 0), description="Subtracted from the pixels, by channel as given.")
     std: tuple[float, float, float] = Field((1, 1, 1), description="Then divided by, by channel as given.")
-    batch_size: int = Field(
-        8, ge=1, exclude=True, description="Pictures that the model is given at once; it changes the speed alone."
-    )
-
-    def digest(self) -> str:
-        """8 digits of the SHA-256 of what changes answers (what changes the speed alone is excluded from dumps)."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from cvat_sdk.auto_annotation import DetectionFunction
 # The modules are imported when they are asked for: a model's library takes seconds.
 _KNOWN = {
     "onnx_detector": "include.annotators.onnx_detector:OnnxDetector",
+    "onnx_segmenter": "include.annotators.onnx_segmenter:OnnxSegmenter",
     "rapidocr": "include.annotators.rapidocr_text:RapidOcrText",
 }
 

@@ -1,0 +1,22 @@
+"""Semantic segmentation in ONNX files: U-Net and its like."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from include.annotators.networks import OnnxNetwork
+from include.annotators.segmenter import Segmenter, SegmenterSettings
+
+
+class Settings(SegmenterSettings):
+    """What a project may set."""
+
+    threads: int = Field(1, ge=1, exclude=True, description="Processor threads; they change the speed alone.")
+
+
+class OnnxSegmenter(Segmenter):
+    """A segmentation network from a file of weights. Settings as in Settings; others raise ValueError."""
+
+    def __init__(self, weights: Path | str, **settings: object) -> None:
+        stated = Settings.model_validate(settings)
+        super().__init__(OnnxNetwork(Path(weights), stated.threads), stated)
