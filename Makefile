@@ -68,8 +68,11 @@ test: $(STAMP)  ## all tests
 test-live: $(STAMP)  ## Airflow's own scheduler and triggerer, through the REST API: minutes
 	$(BIN)/python -m pytest -q -m live tests/live
 
-drill: $(STAMP)  ## a hundred stories of lost answers and kills, on the emulator: minutes
-	DRILL_SEEDS=100 $(BIN)/python -m pytest -q -rP tests/include/steps/test_drill.py
+drill: $(STAMP)  ## a server at its worst, killed processes, people at work meanwhile: a quarter of an hour
+	DRILL=1 $(BIN)/python -m pytest -q tests/drill
+
+drill-long: $(STAMP)  ## the same with ten times the faults: hours
+	DRILL=long $(BIN)/python -m pytest -q tests/drill
 
 BENCH ?= $(filter-out results page,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 bench: $(STAMP)  ## benchmarks against other ways, as ratios, and docs/benchmarks.md: minutes (BENCH=name runs one)
@@ -79,4 +82,4 @@ bench: $(STAMP)  ## benchmarks against other ways, as ratios, and docs/benchmark
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help bench drill up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help bench drill drill-long up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
