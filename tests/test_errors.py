@@ -17,11 +17,13 @@ from include.clients.ledger import migrate, open_engine
 from include.datasets.contents import ReleaseSettings, contents_of
 from include.projects.files import read_project
 from include.steps.discover import discover_images
+from include.steps.predict import PredictionShard, predict_shard
 from include.steps.release import Pin, log_release, publish_release
 from labelcycle.hooks.project import ProjectClients
 from labelcycle.stages.ingest import create_tasks, prediction_shards
 from tests.include.emulator.servers import Server
 from tests.include.emulator.servers import running as running_cvat
+from tests.include.steps.dots import picture
 from tests.plugins.labelcycle.systems import S3, answering, free_port, refusing_postgres, serve_s3
 
 pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
@@ -158,6 +160,21 @@ def test_an_unknown_annotator(world: World) -> None:
     world.write(PROJECT.replace("rapidocr", "yolo99"))
     message = sentence(lambda: prediction_shards.function(world.file), retried=False)
     assert message.startswith(f"{world.file}: there is no annotator 'yolo99': known are ")
+
+
+def test_a_model_that_is_away_is_asked_again_later(world: World, s3: S3) -> None:
+    away = "{model: tests.include.steps.dots:Dots, settings: {away_at: 1}}"
+    named = PROJECT.replace("{model: rapidocr}", away).replace("name: word", "name: dot")
+    world.write(named.replace("incoming/", "away/"))
+    s3.put("images", "away/a.png", picture(1))
+    discover(world.file)
+    shard = PredictionShard(annotator=0, after="", last="\U0010ffff", images=1)
+
+    def predict() -> None:
+        with ProjectClients(world.file) as clients:
+            predict_shard(clients.project, clients.annotator(0), shard, clients.bucket, clients.store, clients.ledger)
+
+    assert sentence(predict, retried=True) == f"{world.file}: http://models:8000 does not answer"
 
 
 def test_a_connection_that_is_not_defined(world: World) -> None:

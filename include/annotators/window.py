@@ -11,7 +11,7 @@ from include.lifecycle.images import Image
 _Ready = TypeVar("_Ready")
 
 BUDGET = 256 << 20  # bytes: some 60 megapixels
-_PATIENCE = 1.0  # seconds; a store that is slow now and then must not keep the model from what is there
+PATIENCE = 5.0  # seconds; a store that is slow now and then must not keep the model from what is there
 
 
 class Window(Generic[_Ready]):
@@ -30,8 +30,9 @@ class Window(Generic[_Ready]):
         batch: int,
         workers: int,
         budget: int = BUDGET,
+        patience: float = PATIENCE,
     ) -> None:
-        self._make_ready, self._batch, self._budget = make_ready, batch, budget
+        self._make_ready, self._batch, self._budget, self._patience = make_ready, batch, budget, patience
         self._most = batch + workers
         self._coming = deque(images)
         self._begun: deque[tuple[Image, Future[_Ready]]] = deque()
@@ -39,6 +40,7 @@ class Window(Generic[_Ready]):
         self._pool = ThreadPoolExecutor(workers)
 
     def __enter__(self) -> Self:
+        self._begin()
         return self
 
     def __exit__(
@@ -50,16 +52,15 @@ class Window(Generic[_Ready]):
         """The next images, with what was made of them; none at the end.
 
         As many as the batch, but fewer where they weigh more than half the budget (the other half is for those that
-        come next), or where the next is not ready within a second. What `make_ready` raises is raised when its turn
-        comes.
+        come next), or where the next is not ready within `patience` seconds. What `make_ready` raises is raised when
+        its turn comes.
         """
-        self._begin()
         taken: list[tuple[Image, _Ready]] = []
         weight = 0
         while self._begun and len(taken) < self._batch:
             image, future = self._begun[0]
             weight += weight_of(image)
-            if taken and (weight > self._budget // 2 or not wait([future], _PATIENCE).done):
+            if taken and (weight > self._budget // 2 or not wait([future], self._patience).done):
                 break
             taken.append((image, future.result()))
             self._begun.popleft()

@@ -64,7 +64,8 @@ def farthest_first(features: Sequence[bytes], count: int, first: int = 0) -> lis
     """
     if len({len(vector) for vector in features}) > 1:
         raise ValueError("the vectors are of different lengths: they were not made in the same way")
-    points = np.frombuffer(b"".join(features), np.uint8).reshape(len(features), -1).astype(np.float32)
+    length = len(features[0]) if features else 0
+    points = np.frombuffer(b"".join(features), np.uint8).reshape(len(features), length).astype(np.float32)
     nearest = np.full(len(points), np.inf)
     order = [first][: min(count, len(points))]
     while len(order) < min(count, len(points)):

@@ -149,6 +149,7 @@ def _worker() -> tuple[Failure, ...]:
 
 def _cvat() -> tuple[Failure, ...]:
     from include.clients import cvat
+    from include.clients.cvat.labels import WrongLabels
     from include.clients.cvat.standing import ReadOnlyError
     from include.clients.cvat.versions import UnsupportedError
 
@@ -157,6 +158,7 @@ def _cvat() -> tuple[Failure, ...]:
     organization = "Correct the organization in the extra (its slug), or leave it out; the user must be a member"
     answers = "See that CVAT runs, and that the connection's host is its URL"
     return (
+        Failure(WrongLabels, Whose.FILE, False),
         Failure(cvat.UnauthorizedError, Whose.CVAT, False, "Give it a valid token, or the right login and password"),
         Failure(ReadOnlyError, Whose.CVAT, False, "Make a token that is not read-only: CVAT makes them so by default"),
         Failure(cvat.ForbiddenError, Whose.CVAT, False, organization, "in the organization"),
@@ -221,7 +223,7 @@ def _mlflow() -> tuple[Failure, ...]:
 
 def _project() -> tuple[Failure, ...]:
     from include.annotators.labels import UnknownLabels
-    from include.annotators.registry import UnknownAnnotator
+    from include.annotators.registry import AnnotatorUnavailable, UnknownAnnotator
     from include.lifecycle.labels import TypeChangedError
     from include.steps.aside import SetAsideError
     from include.steps.batches import BatchError
@@ -231,4 +233,7 @@ def _project() -> tuple[Failure, ...]:
 
     wrong = (UnknownAnnotator, UnknownLabels, UnknownAssignee, TypeChangedError)
     decide = (GateError, TooManyFailuresError, BatchError, SetAsideError)
-    return tuple(Failure(kind, Whose.FILE, False) for kind in (*wrong, *decide))
+    return (
+        *(Failure(kind, Whose.FILE, False) for kind in (*wrong, *decide)),
+        Failure(AnnotatorUnavailable, Whose.FILE, True),
+    )

@@ -1,6 +1,7 @@
 import io
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import PIL.Image
 import pytest
 
 from include.annotators.driver import AnsweredImage, FailedImage, Result, predict
-from include.annotators.registry import Annotator
+from include.annotators.looks import look_of
+from include.annotators.opened import open_picture
+from include.annotators.registry import Annotator, AnnotatorUnavailable
 from include.clients.images import ImageBucket
 from include.clients.storage import BucketNotFound
 from include.lifecycle.headers import read_header
@@ -34,6 +37,32 @@ class Frame:
         width, height = image.size
         beyond = 10 if "beyond" in context.frame_name else 0
         return [cvataa.rectangle(0, [0, 0, width + beyond, height], score=0.75)]
+
+
+@dataclass
+class Frames(Frame):
+    """Takes several at once, but none that are too wide; asked about those alone it raises as Frame does."""
+
+    batch_size: int = 3
+    at_once: list[int] = field(default_factory=list)
+    answers_too_many: bool = False
+
+    def detect_batch(self, images: Sequence[PIL.Image.Image]) -> list[list[Any]]:
+        self.at_once.append(len(images))
+        if any(image.width >= WIDE for image in images):
+            raise MemoryError("too wide for all of them together")
+        found = [[cvataa.rectangle(0, [0, 0, image.width, image.height], score=0.25)] for image in images]
+        return found + [[]] * self.answers_too_many
+
+
+class Away(Frames):
+    def detect(self, *_: Any) -> list[Any]:
+        raise AnnotatorUnavailable("http://models:8000 does not answer")
+
+    detect_batch = detect
+
+
+WIDE = 500
 
 
 @pytest.fixture
@@ -103,6 +132,67 @@ def test_a_bad_image_costs_itself_alone(images: ImageBucket, bucket: str) -> Non
     assert "truncated" in failed[0].detail
     assert failed[3].detail == "frame@1 raised ZeroDivisionError: a bug of the model"
     assert failed[4].detail.startswith("frame@1 answered a rectangle that is inverted or not inside 60 x 40 pixels")
+
+
+def scores(results: Sequence[Result]) -> list[float | str]:
+    """What each image got: the score tells how the model was asked, a reason that it failed."""
+    return [
+        result.predictions.objects[0].score if isinstance(result, AnsweredImage) else result.reason
+        for result in results
+    ]
+
+
+def test_a_model_is_asked_about_as_many_pictures_at_once_as_it_likes(images: ImageBucket, bucket: str) -> None:
+    known = [put(images, f"s3://{bucket}/{width}.jpg", jpeg(width)) for width in range(20, 27)]
+    frames = Frames()
+    results = list(predict(Annotator("frames", "1", frames), known, images))
+    assert frames.at_once == [3, 3]
+    assert [name for name, _, _ in frames.asked] == [known[-1].uri]  # what is left alone
+    assert [one.predictions.objects[0].shape.points[2] for one in results if isinstance(one, AnsweredImage)] == [
+        *range(20, 27)
+    ]
+
+
+def test_what_cannot_be_read_leaves_the_others_in_their_batch(images: ImageBucket, bucket: str) -> None:
+    known = [put(images, f"s3://{bucket}/{number}.jpg", jpeg(60 + number)) for number in range(3)]
+    truncated = put(images, f"s3://{bucket}/truncated.jpg", jpeg(60), cut=-300)
+    frames = Frames(batch_size=4)
+    results = list(predict(Annotator("frames", "1", frames), [known[0], truncated, *known[1:]], images))
+    assert frames.at_once == [3]
+    assert scores(results) == [0.25, Reason.UNDECODABLE, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("wide", 0.75), ("raise", Reason.ANNOTATOR_FAILED)])
+def test_a_batch_that_fails_is_asked_again_one_by_one(
+    images: ImageBucket, bucket: str, name: str, expected: float | str
+) -> None:
+    known = [put(images, f"s3://{bucket}/{number}.jpg", jpeg(60 + number)) for number in range(5)]
+    known.insert(1, put(images, f"s3://{bucket}/{name}.jpg", jpeg(WIDE)))
+    frames = Frames()
+    results = list(predict(Annotator("frames", "1", frames), known, images))
+    assert frames.at_once == [3, 3]
+    assert scores(results) == [0.75, expected, 0.75, 0.25, 0.25, 0.25]
+
+
+def test_answers_that_are_not_one_a_picture_are_none(images: ImageBucket, bucket: str) -> None:
+    known = [put(images, f"s3://{bucket}/{number}.jpg", jpeg(60 + number)) for number in range(3)]
+    results = predict(Annotator("frames", "1", Frames(answers_too_many=True)), known, images)
+    assert scores(list(results)) == [0.75, 0.75, 0.75]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_model_that_is_away_says_nothing_about_the_images(images: ImageBucket, bucket: str, count: int) -> None:
+    known = [put(images, f"s3://{bucket}/{number}.jpg", jpeg(60 + number)) for number in range(count)]
+    with pytest.raises(AnnotatorUnavailable, match="http://models:8000 does not answer"):
+        next(predict(Annotator("away", "1", Away()), known, images))
+
+
+def test_an_image_is_looked_at_where_its_look_is_not_known(images: ImageBucket, bucket: str) -> None:
+    known = [put(images, f"s3://{bucket}/{width}.jpg", jpeg(width)) for width in (60, 70)]
+    results = list(predict(Annotator("frame", "1", Frame()), known, images, without_look={known[1].id}))
+    looks = [result.look for result in results if isinstance(result, AnsweredImage)]
+    opened = open_picture(images.read(known[1].uri, known[1].etag), known[1].header)
+    assert looks == [None, look_of(opened)]
 
 
 def test_a_bucket_that_is_gone_ends_the_run(images: ImageBucket, bucket: str) -> None:

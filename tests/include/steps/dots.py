@@ -1,11 +1,14 @@
 """Pictures that say what a model shall see in them, and the model that reads it: quick, and the same in every run."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import cvat_sdk.auto_annotation as cvataa
 import PIL.Image
 from cvat_sdk import models
+
+from include.annotators.registry import AnnotatorUnavailable
 
 _TEXT = 7
 
@@ -20,26 +23,41 @@ def picture(number: int, objects: int = 1, score: float = 0.5, size: tuple[int, 
 class Dots:
     """A DetectionFunction of the labels `dot` and `number` that reads its answer in the first pixel, from `first` on.
 
-    The n-th call raises SystemExit, as in a process that is told to end, where `ends_at` is n.
+    The n-th picture raises SystemExit, as in a process that is told to end, where `ends_at` is n, and
+    AnnotatorUnavailable, as where the model's server is away, where `away_at` is n.
     """
 
     spec = cvataa.DetectionFunctionSpec(
         labels=[cvataa.label_spec("dot", 3, type="rectangle", attributes=[cvataa.text_attribute_spec("text", _TEXT)])]
     )
 
-    def __init__(self, ends_at: int = 0, version: str = "1", first: int = 0) -> None:
+    def __init__(self, ends_at: int = 0, away_at: int = 0, version: str = "1", first: int = 0) -> None:
         self.version, self._first = version, first
-        self._ends_at = ends_at
+        self._ends_at, self._away_at = ends_at, away_at
         self.asked: list[str] = []
 
     def detect(self, context: cvataa.DetectionFunctionContext, image: PIL.Image.Image) -> list[Any]:
-        self.asked.append(context.frame_name)
+        return self._answer(context.frame_name, image)
+
+    def _answer(self, name: str, image: PIL.Image.Image) -> list[Any]:
+        self.asked.append(name)
         if len(self.asked) == self._ends_at:
             raise SystemExit("told to end")
+        if len(self.asked) == self._away_at:
+            raise AnnotatorUnavailable("http://models:8000 does not answer")
         pixel = image.getpixel((0, 0))
         assert isinstance(pixel, tuple)
         objects, percent, number = pixel
         return [_dot(f"{number}.{index}", index, percent / 100) for index in range(self._first, objects)]
+
+
+class DotsAtOnce(Dots):
+    """Is asked about three pictures at once; `asked` then has their first pixels."""
+
+    batch_size = 3
+
+    def detect_batch(self, images: Sequence[PIL.Image.Image]) -> list[list[Any]]:
+        return [self._answer(str(image.getpixel((0, 0))), image) for image in images]
 
 
 def _dot(text: str, index: int, score: float) -> models.LabeledShapeRequest:

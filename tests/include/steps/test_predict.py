@@ -1,16 +1,19 @@
 """Predict: every image is asked about once, whatever is killed; what fails goes to quarantine."""
 
 from datetime import UTC, datetime
+from unittest.mock import ANY
 
 import pytest
 
-from include.annotators.registry import Annotator, load
+from include.annotators.registry import Annotator, AnnotatorUnavailable, load
 from include.lifecycle.images import ImageState, Reason
+from include.lifecycle.looks import Look
 from include.steps.discover import TooManyFailuresError, discover_images
 from include.steps.predict import PredictionShard, predict_shard, prediction_shards, read_predictions
 from tests.include.steps.dots import Dots, picture
-from tests.include.steps.world import DOTS, World
+from tests.include.steps.world import DOTS, World, killed
 
+AT_ONCE = "tests.include.steps.dots:DotsAtOnce"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -30,6 +33,16 @@ def predict(world: World, annotator: Annotator, shard: PredictionShard, checkpoi
 
 def shards(world: World, size: int) -> list[PredictionShard]:
     return prediction_shards(world.project, world.versions, world.ledger, size)
+
+
+def kept_of(world: World, annotator: Annotator, images: list[str]) -> list[str]:
+    return list(read_predictions(world.project, annotator.id, images, world.store, world.ledger))
+
+
+def looks(world: World) -> dict[str, Look | None]:
+    """By key."""
+    waiting = world.ledger.images.waiting(world.project.name, [world.annotator.id, f"{DOTS}@2"])
+    return {image.uri.removeprefix(f"s3://{world.bucket_name}/"): image.look for image in waiting}
 
 
 def asked(annotator: Annotator) -> list[str]:
@@ -67,17 +80,71 @@ def test_an_image_in_which_nothing_is_found_has_an_answer_too(world: World) -> N
     assert waiting.lowest == {world.annotator.id: None}
 
 
-def test_what_was_predicted_before_a_kill_is_not_predicted_again(world: World, images: list[str]) -> None:
+@pytest.mark.parametrize("at", range(1, 8))
+def test_what_was_kept_before_a_kill_is_not_predicted_again(world: World, images: list[str], at: int) -> None:
+    """Wherever the process ends in a batch of three pictures, with every second answer kept."""
     (shard,) = shards(world, 100)
-    killed, second = load(DOTS, {"ends_at": 6}), load(DOTS, {})
+    killed, second = (load(AT_ONCE, {"ends_at": end}, name=DOTS) for end in (at, 0))
     with pytest.raises(SystemExit):
         predict(world, killed, shard, checkpoint=2)
+    kept = kept_of(world, killed, images)
+    assert len(kept) == {1: 0, 2: 0, 3: 0, 4: 2, 5: 2, 6: 2, 7: 6}[at]  # of the whole batches before it, all pairs
     predict(world, second, shard, checkpoint=2)
-    assert len(asked(killed)[:4] + asked(second)) == len(images)  # four were kept, the fifth was not yet
-    assert set(asked(killed)[:4]).isdisjoint(asked(second))
-    kept = read_predictions(world.project, world.annotator.id, images, world.store, world.ledger)
-    assert sorted(kept) == sorted(images)
+    assert len(asked(second)) == len(images) - len(kept)
+    assert sorted(kept_of(world, second, images)) == sorted(images)
     assert shards(world, 100) == []
+
+
+@pytest.mark.parametrize("before", ["UPDATE images", "INSERT INTO predictions"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_kill_while_answers_are_written_down_leaves_all_or_none_of_them(
+    world: World, images: list[str], before: str, nth: int
+) -> None:
+    (shard,) = shards(world, 100)
+    with killed(world.ledger, before, nth):
+        predict(world, world.annotator, shard, checkpoint=3)
+    kept = kept_of(world, world.annotator, images)
+    assert len(kept) == 3 * (nth - 1)
+    second = world.annotator
+    predict(world, second, shard)
+    assert len(asked(second)) == len(images) - len(kept)
+    assert sorted(kept_of(world, second, images)) == sorted(images)
+    assert None not in looks(world).values()
+
+
+def test_answers_are_kept_when_they_have_waited_long_enough(world: World, images: list[str]) -> None:
+    killed = load(DOTS, {"ends_at": 5})
+    with pytest.raises(SystemExit):
+        predict_shard(
+            world.project, killed, shards(world, 100)[0], world.bucket, world.store, world.ledger, seconds=0.0
+        )
+    assert len(kept_of(world, killed, images)) == 4
+
+
+@pytest.mark.parametrize("model", [DOTS, AT_ONCE])
+def test_a_model_that_is_away_costs_no_image_and_what_was_answered_is_kept(
+    world: World, images: list[str], model: str
+) -> None:
+    (shard,) = shards(world, 100)
+    away, back = load(model, {"away_at": 6}), load(model, {})
+    with pytest.raises(AnnotatorUnavailable, match="http://models:8000 does not answer"):
+        predict(world, away, shard)
+    kept = kept_of(world, away, images)
+    assert len(kept) == (5 if model == DOTS else 3)
+    assert dict(world.ledger.images.counts(world.project.name)) == {(ImageState.WAITING, None): len(images)}
+    predict(world, back, shard)
+    assert len(asked(back)) == len(images) - len(kept)
+
+
+def test_the_first_annotator_that_sees_an_image_records_its_look(world: World, images: list[str]) -> None:
+    predict(world, world.annotator, shards(world, 100)[0])
+    assert looks(world)["in/0.png"] == Look(ANY, bytes([2, 75, 0]) * 16)  # the picture is all of that colour
+    planted = Look("f" * 16, b"planted")
+    world.ledger.images.record_looks(world.project.name, dict.fromkeys(images, planted))
+    newer = Annotator(DOTS, "2", Dots())
+    (shard,) = prediction_shards(world.project, [newer.id], world.ledger, 100)
+    predict(world, newer, shard)
+    assert set(looks(world).values()) == {planted}
 
 
 def test_another_version_answers_anew(world: World, images: list[str]) -> None:

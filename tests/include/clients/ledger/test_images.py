@@ -12,6 +12,7 @@ from include.clients.ledger.images import Discovered, WaitingImage
 from include.clients.ledger.predictions import PredictedImage
 from include.lifecycle.discovery import KnownImage, discover
 from include.lifecycle.images import Header, Image, Reason, StoredObject
+from include.lifecycle.looks import Look
 from tests.include.clients.ledger.records import (
     ANNOTATOR,
     HEADER,
@@ -290,6 +291,18 @@ def test_a_waiting_image_tells_all_annotators_that_answered(ledger: Ledger) -> N
         (b, {ANNOTATOR, "second@1"}),
         (c, {"second@1"}),
     ]
+
+
+def test_looks_are_kept_beside_the_images(ledger: Ledger) -> None:
+    a, b = add(ledger, "a", "b")
+    add(ledger, "a", project="owls")
+    predict(ledger, [a, b])
+    look = Look("0123456789abcdef", bytes(range(0, 240, 5)))
+    ledger.images.record_looks(PROJECT, {a: look})
+    ledger.images.record_looks(PROJECT, {})
+    assert ledger.images.without_look(PROJECT, [a, b]) == {b}
+    assert ledger.images.without_look("owls", [a]) == {a}
+    assert [image.look for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [look, None]
 
 
 def test_what_waits_without_predictions_is_not_planned(ledger: Ledger) -> None:
