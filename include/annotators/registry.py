@@ -14,6 +14,7 @@ _KNOWN = {
     "onnx_detector": "include.annotators.onnx_detector:OnnxDetector",
     "onnx_segmenter": "include.annotators.onnx_segmenter:OnnxSegmenter",
     "rapidocr": "include.annotators.rapidocr_text:RapidOcrText",
+    "served": "include.annotators.served:served",
 }
 
 
