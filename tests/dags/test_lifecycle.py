@@ -31,11 +31,11 @@ TASKS = {
 
 
 def load(monkeypatch: pytest.MonkeyPatch, folder: Path):  # type: ignore[no-untyped-def]
-    """Airflow's own loader on the dags folder, with a projects folder."""
+    """Airflow's own loader on the lifecycle's file, with a projects folder."""
     from airflow.dag_processing.dagbag import DagBag
 
     monkeypatch.setenv("AIRFLOW__LABELCYCLE__PROJECTS_FOLDER", str(folder))
-    bag = DagBag(str(ROOT / "dags"))
+    bag = DagBag(str(ROOT / "dags/lifecycle.py"))
     assert bag.dags, "the dags folder gave no DAG: is its path right?"
     assert bag.import_errors == {}
     return bag.dags

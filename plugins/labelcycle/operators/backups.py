@@ -29,7 +29,7 @@ class CvatBackUpOperator(CvatFetchOperator):
     The file is fetched and checked as an export is (CvatExportOperator), and returned as
     `{"uri": …, "bytes": …, "sha256": …}`. Run again, it is replaced by a backup of today's state.
 
-    :param target: what is backed up: `project` or `task`.
+    :param target: what is backed up: `project` or `task` (templated).
     :param target_id: its id in CVAT (templated).
     :param to: where the file goes: an absolute path, or `s3://bucket/key` (templated). For S3 it passes through a
         temporary file (TMPDIR), so that nothing unchecked gets there.

@@ -27,7 +27,7 @@ class CvatFetchOperator(CvatRequestOperator):
     A result that expired, or that somebody has asked for again meanwhile, is asked for again.
     """
 
-    template_fields: Sequence[str] = (*CvatRequestOperator.template_fields, "target_id", "to", "aws_conn_id")
+    template_fields: Sequence[str] = (*CvatRequestOperator.template_fields, "target", "target_id", "to", "aws_conn_id")
     what: str
 
     def __init__(self, *, target: str, target_id: int | str, to: str, aws_conn_id: str, **kwargs: Any) -> None:
@@ -121,7 +121,7 @@ class CvatExportOperator(CvatFetchOperator):
     COCO carries neither the source of an object nor tags, and YOLO leaves out images without boxes: where that
     matters, read the annotations through the API.
 
-    :param target: what is exported: `project`, `task` or `job`.
+    :param target: what is exported: `project`, `task` or `job` (templated).
     :param target_id: its id in CVAT (templated).
     :param format: the format's name as CVAT lists it, with its version: `COCO 1.0` (templated).
     :param to: where the file goes: an absolute path, or `s3://bucket/key` (templated). For S3 it passes through a

@@ -24,7 +24,7 @@ class CvatImportAnnotationsOperator(CvatRequestOperator):
 
     The task ends in the triggerer. What CVAT cannot read in the file it says in the request's message.
 
-    :param target: what it is for: `task` or `job`.
+    :param target: what it is for: `task` or `job` (templated).
     :param target_id: its id in CVAT (templated).
     :param source: the file: an absolute path, or `s3://bucket/key` (templated).
     :param format: the format's name as CVAT lists it for imports, with its version: `COCO 1.0`, `CVAT 1.1` (templated).
@@ -35,7 +35,7 @@ class CvatImportAnnotationsOperator(CvatRequestOperator):
 
     template_fields: Sequence[str] = (
         *CvatRequestOperator.template_fields,
-        *("target_id", "source", "format", "aws_conn_id"),
+        *("target", "target_id", "source", "format", "aws_conn_id"),
     )
 
     def __init__(
