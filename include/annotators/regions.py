@@ -65,7 +65,7 @@ def label_map(
     before classes are chosen, one class after the other, so that outlines are smooth and memory does not grow with
     their number. A single class has the pixels whose probability is the threshold or more.
     """
-    of_classes = np.array(label_ids)
+    of_classes = np.array(label_ids, np.int16)  # of a large picture there are many
     if meaning is Meaning.IDS:
         ids = output[0] if output.ndim == 3 else output
         if ids.size and not 0 <= ids.min() <= ids.max() < len(of_classes):
