@@ -1,6 +1,8 @@
 """From a task in Airflow's UI to the very project, task or job in CVAT's."""
 
+import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink, Context
 from airflow.sdk.execution_time.xcom import XCom
@@ -38,6 +40,12 @@ def project_path(project_id: int) -> str:
 def task_path(task_id: int) -> str:
     """A task's page."""
     return f"/tasks/{task_id}"
+
+
+def tasks_path(project_name: str) -> str:
+    """The page of a project's tasks."""
+    rule = {"and": [{"==": [{"var": "project_name"}, project_name]}]}
+    return f"/tasks?filter={quote(json.dumps(rule))}"
 
 
 def job_path(task_id: int, job_id: int) -> str:

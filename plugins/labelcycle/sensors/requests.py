@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from labelcycle.hooks.cvat import CvatHook
 from labelcycle.hooks.failures import in_words
 from labelcycle.hooks.project import ProjectClients
+from labelcycle.links.cvat import OpenInCvat, show, task_path, tasks_path
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatAccess
@@ -100,11 +101,10 @@ class CvatRequestSensor(BaseOperator):
         beginning, _, task_id = request_id.rpartition("=")
         if beginning != "action=create&target=task&target_id":
             return False
-        with CvatHook(self.cvat_conn_id).get_conn() as cvat:
-            try:
-                return cvat.task(int(task_id)).size > 0
-            except NotFoundError:
-                return False
+        try:
+            return CvatHook(self.cvat_conn_id).get_conn().task(int(task_id)).size > 0
+        except NotFoundError:
+            return False
 
 
 class CvatServerlessSensor(CvatRequestSensor):
@@ -135,6 +135,7 @@ class WaitForDataSensor(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("project_file", "batch_ids")
+    operator_extra_links = (OpenInCvat(),)
 
     def __init__(self, *, project_file: str, batch_ids: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -147,11 +148,18 @@ class WaitForDataSensor(BaseOperator):
 
         with ProjectClients(self.project_file) as clients:
             waiting = pending(self.batch_ids, clients.ledger)
+            self._show(context, clients)
             outcomes = look(waiting, clients.cvat)
             attached = settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
             if left := [wait for wait in waiting if wait.request_id not in outcomes]:
                 _defer(self, clients.project.cvat.connection, left)
             return attached
+
+    def _show(self, context: Context, clients: ProjectClients) -> None:
+        """The link leads to the task of one batch, or to the tasks of the project."""
+        tasks = [batch.task_id for batch in clients.ledger.batches.get(self.batch_ids) if batch.task_id]
+        path = task_path(tasks[0]) if len(tasks) == 1 else tasks_path(clients.project.name)
+        show(context, CvatHook(clients.project.cvat.connection).access().url, path)
 
     def resume(self, context: Context, event: Mapping[str, Mapping[str, str]]) -> int:
         """Record how the requests ended."""

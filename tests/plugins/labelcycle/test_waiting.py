@@ -26,6 +26,7 @@ from include.lifecycle.routing import Route
 from labelcycle.sensors.requests import WaitForDataSensor
 from labelcycle.triggers.requests import RequestsTrigger
 from tests.include.emulated import ADMIN, PASSWORD, Emulated, emulated
+from tests.plugins.labelcycle.operators.driving import Task
 
 pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
 
@@ -129,19 +130,27 @@ async def first_event(trigger: BaseTrigger) -> TriggerEvent:
 
 def deferred(waiting: Waiting) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as raised:
-        waiting.sensor().execute({})
+        waiting.sensor().execute(Task().context)
     return raised.value
+
+
+def test_the_link_of_a_waiting_task_leads_to_what_it_waits_for(waiting: Waiting) -> None:
+    task = Task()
+    with pytest.raises(TaskDeferred):
+        waiting.sensor().execute(task.context)
+    (batch,) = waiting.ledger.batches.get([waiting.batch_id])
+    assert task.xcoms["cvat_url"] == f"{waiting.server.url}/tasks/{batch.task_id}"
 
 
 def test_what_is_attached_already_needs_no_trigger(waiting: Waiting) -> None:
     waiting.end()
-    assert waiting.sensor().execute({}) == 1
+    assert waiting.sensor().execute(Task().context) == 1
     assert waiting.stage() is Stage.ATTACHED
 
 
 def test_nothing_to_wait_for_is_no_wait(waiting: Waiting) -> None:
     waiting.ledger.batches.advance(waiting.batch_id, Stage.ROUTED)
-    assert waiting.sensor().execute({}) == 0
+    assert waiting.sensor().execute(Task().context) == 0
 
 
 def test_while_cvat_works_the_sensor_defers_until_the_deadline_of_the_ledger(waiting: Waiting) -> None:
