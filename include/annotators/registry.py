@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import PIL.Image
 from cvat_sdk.auto_annotation import DetectionFunction
 
+from include.lifecycle.assignment import Version
+
 # The modules are imported when they are asked for: a model's library takes seconds.
 _KNOWN = {
     "onnx_detector": "include.annotators.onnx_detector:OnnxDetector",
@@ -62,6 +64,11 @@ class Annotator:
     def id(self) -> str:
         """The name that its predictions carry: `name@version`."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def loaded(self) -> Version:
+        """What plans need to know of it. A function whose scores say nothing says so: `scored` is False."""
+        return Version(self.id, getattr(self.function, "scored", True))
 
 
 def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None) -> Annotator:

@@ -1,30 +1,18 @@
 """Calibration: what a score is worth, learnt from what people made of the predictions."""
 
 import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from include.evaluation.curves import Curve, Floats, Kind, fit, log_loss
+from include.evaluation.judged import Judged
 from include.evaluation.reliability import Reliability, reliability
 
 _FOLDS = 5
 _KINDS = (Kind.IDENTITY, Kind.TEMPERATURE, Kind.PLATT, Kind.ISOTONIC)  # the simpler wins a tie
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A prediction that people judged: its class and score, whether a final annotation of the class is there, and the
-    weight of its image (the inverse of the probability that people saw it)."""
-
-    image_id: str
-    label: str
-    score: float
-    right: bool
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ class ClassCalibration:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """The curves of one annotator version. A class without one of its own has that of all classes together; without
-    that, scores stay as they are. The id is the digest of all that it was learnt from."""
+    that, scores stay as they are."""
 
     id: str
     annotator: str
@@ -67,8 +55,9 @@ class Calibration:
         return score if found is None else float(found.curve.apply(np.array([score]))[0])
 
 
-def calibrate(judged: Sequence[Judged], annotator: str, settings: CalibrationSettings) -> Calibration:
-    """Learn an annotator version's curves; the order of what was judged does not matter.
+def calibrate(judged: Sequence[Judged], id_: str, annotator: str, settings: CalibrationSettings) -> Calibration:
+    """Learn an annotator version's curves; the order of what was judged does not matter. The id names what it was
+    learnt from.
 
     For each class, and for all together, the kind of curve is chosen by the held-out log loss.
     """
@@ -78,7 +67,7 @@ def calibrate(judged: Sequence[Judged], annotator: str, settings: CalibrationSet
         by_class[row.label].append(row)
     own = {label: _learnt(found) for label, found in sorted(by_class.items()) if _is_enough(found, settings)}
     pooled = _learnt(rows) if _is_enough(rows, settings) else None
-    return Calibration(_digest(rows, annotator, settings), annotator, pooled, own)
+    return Calibration(id_, annotator, pooled, own)
 
 
 def _is_enough(rows: Sequence[Judged], settings: CalibrationSettings) -> bool:
@@ -121,8 +110,3 @@ def _columns(rows: Sequence[Judged]) -> tuple[Floats, Floats, Floats]:
         np.array([row.right for row in rows], dtype=np.float64),
         np.array([row.weight for row in rows], dtype=np.float64),
     )
-
-
-def _digest(rows: Iterable[Judged], annotator: str, settings: CalibrationSettings) -> str:
-    learnt_from = [annotator, asdict(settings), [[r.image_id, r.label, r.score, r.right, r.weight] for r in rows]]
-    return hashlib.sha256(json.dumps(learnt_from).encode()).hexdigest()[:16]

@@ -86,7 +86,9 @@ def _platt(scores: Floats, right: Floats, weights: Floats) -> Curve:
     shares = np.concatenate([weights * target, weights * (1 - target)])
     model.fit(logits, np.repeat([1, 0], len(scores)), sample_weight=shares)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
-    return Curve(Kind.PLATT, slope, intercept) if slope > 0 else Curve(Kind.IDENTITY)
+    if slope <= 0:  # the scores say nothing: what is left is how often the model is right
+        slope, intercept = 0.0, float(logit(np.average(target, weights=weights)))
+    return Curve(Kind.PLATT, slope, intercept)
 
 
 def _isotonic(scores: Floats, right: Floats, weights: Floats) -> Curve:

@@ -9,6 +9,14 @@ from include.projects.model import Annotator
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """An annotator as it is loaded: `name@version`, and whether its scores say anything."""
+
+    id: str
+    scored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """An annotator version (`name@version`) that was asked about an image, and whether its answer is drawn in CVAT."""
 

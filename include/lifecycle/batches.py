@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from include.lifecycle.assignment import Asked
-from include.lifecycle.routing import Route, is_audited, probability
+from include.lifecycle.routing import Certainty, Route, Verdict, is_drawn
 
 
 class Stage(StrEnum):
@@ -27,24 +27,29 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An image that could be batched: it has the predictions of those who were asked, and waits since it was
-    discovered."""
+    discovered. Images of a kind are taken by their place, then by URI; the urgency tells people about it."""
 
     image_id: str
     uri: str
-    sure: bool
+    verdict: Verdict
     waiting_since: datetime
     asked: tuple[Asked, ...] = ()
+    urgency: float = 0.0
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """Frames start to stop (exclusive) of a batch, and who is to look at them, with which probability."""
+    """Frames start to stop (exclusive) of a batch, who is to look at them, with which probability, and why; the
+    urgency is that of its most urgent image."""
 
     index: int
     start: int
     stop: int
     route: Route
     probability: float
+    reason: str = ""
+    urgency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,64 +62,110 @@ class PlannedBatch:
     jobs: tuple[PlannedJob, ...]
     asked: tuple[Asked, ...] = ()
 
+    def images(self, *routes: Route) -> int:
+        """How many images are in its jobs of these routes."""
+        return sum(job.stop - job.start for job in self.jobs if job.route in routes)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRules:
-    """What a project says of its batches; see its YAML."""
+    """What a project says of its batches; see its YAML. What is left of a day's images: None is any number."""
 
     size: int
     job_size: int
     max_wait: timedelta
     audit_share: float
+    between_share: float
     seed: int
+    accept_left: int | None = None
+    review_left: int | None = None
 
 
 def plan(candidates: Iterable[Candidate], rules: BatchRules, now: datetime) -> Iterator[PlannedBatch]:
     """Batches of the candidates that may close now; the others go on waiting.
 
-    About all images of a batch the same annotators were asked. Sure images come first, then the others, each by URI.
-    Sure images that do not fill a job join the others, so that every job is homogeneous: sure throughout, or for
-    people. A batch closes when it is full, or when one of its images has waited `max_wait`. Same candidates, rules and
-    time, same batches.
+    About all images of a batch the same annotators were asked. Sure images come first, then those between, then the
+    others. Those of a kind that do not fill a job join the next kind, so that every job is homogeneous. A batch closes
+    when it is full, or when one of its images has waited `max_wait`; one with more for people than is left of the day
+    waits. Beyond what is left to accept, people see jobs that could be accepted. Same candidates, rules and time, same
+    batches.
     """
     groups: dict[tuple[Asked, ...], list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         groups[candidate.asked].append(candidate)
+    left = _Left(rules.accept_left, rules.review_left)
     for asked in sorted(groups, key=lambda asked: [one.id for one in asked]):
-        yield from _plan(groups[asked], rules, now)
+        for members in _closing(groups[asked], rules, now):
+            batch = _batch(members, rules, left)
+            if left.take(batch):
+                yield batch
 
 
-def _plan(candidates: Sequence[Candidate], rules: BatchRules, now: datetime) -> Iterator[PlannedBatch]:
-    ordered = _by_route(candidates, rules.job_size)
+@dataclass(slots=True)
+class _Left:
+    """What is left of a day: images to be accepted unseen, and images for people; None is any number."""
+
+    accept: int | None
+    review: int | None
+
+    def take(self, batch: PlannedBatch) -> bool:
+        """Whether people may be given this batch; if so, it is counted."""
+        people = batch.images(Route.REVIEW, Route.AUDIT)
+        if people and self.review is not None:
+            if people > self.review:
+                return False
+            self.review -= people
+        if self.accept is not None:
+            self.accept -= batch.images(Route.ACCEPT)
+        return True
+
+
+def _closing(candidates: Sequence[Candidate], rules: BatchRules, now: datetime) -> Iterator[Sequence[Candidate]]:
+    ordered = _by_certainty(candidates, rules.job_size)
     for start in range(0, len(ordered), rules.size):
         members = ordered[start : start + rules.size]
         overdue = any(now - member.waiting_since >= rules.max_wait for member in members)
         if len(members) == rules.size or overdue:
-            yield _batch(members, rules)
+            yield members
 
 
-def _by_route(candidates: Iterable[Candidate], job_size: int) -> list[Candidate]:
-    by_uri = sorted(candidates, key=lambda candidate: candidate.uri)
-    sure = [candidate for candidate in by_uri if candidate.sure]
-    whole = len(sure) - len(sure) % job_size
-    rest = [candidate for candidate in by_uri if not candidate.sure]
-    return sure[:whole] + sorted(sure[whole:] + rest, key=lambda candidate: candidate.uri)
+def _by_certainty(candidates: Sequence[Candidate], job_size: int) -> list[Candidate]:
+    ordered, rest = list[Candidate](), list[Candidate]()
+    for certainty in Certainty:
+        rest += [candidate for candidate in candidates if candidate.verdict.certainty is certainty]
+        rest.sort(key=lambda candidate: (candidate.place, candidate.uri))
+        if certainty is not Certainty.UNSURE:
+            whole = len(rest) - len(rest) % job_size
+            ordered, rest = ordered + rest[:whole], rest[whole:]
+    return ordered + rest
 
 
-def _batch(members: Sequence[Candidate], rules: BatchRules) -> PlannedBatch:
+def _batch(members: Sequence[Candidate], rules: BatchRules, left: _Left) -> PlannedBatch:
     image_ids = tuple(member.image_id for member in members)
-    starts = range(0, len(members), rules.job_size)
-    jobs = tuple(_job(index, start, members, rules) for index, start in enumerate(starts))
-    return PlannedBatch(_digest(image_ids), image_ids, jobs, members[0].asked)
+    jobs, accept = list[PlannedJob](), left.accept
+    for index, start in enumerate(range(0, len(members), rules.job_size)):
+        job = _job(index, start, members, rules, accept)
+        if accept is not None and job.route is Route.ACCEPT:
+            accept -= job.stop - job.start
+        jobs.append(job)
+    return PlannedBatch(_digest(image_ids), image_ids, tuple(jobs), members[0].asked)
 
 
-def _job(index: int, start: int, members: Sequence[Candidate], rules: BatchRules) -> PlannedJob:
+def _job(index: int, start: int, members: Sequence[Candidate], rules: BatchRules, accept: int | None) -> PlannedJob:
     frames = members[start : start + rules.job_size]
-    route = Route.REVIEW
-    if all(member.sure for member in frames):
-        content = _digest(tuple(member.image_id for member in frames))
-        route = Route.AUDIT if is_audited(content, rules.seed, rules.audit_share) else Route.ACCEPT
-    return PlannedJob(index, start, start + len(frames), route, probability(route, rules.audit_share))
+    kinds = list(Certainty)
+    least = max((member.verdict for member in frames), key=lambda verdict: kinds.index(verdict.certainty))
+    route, probability, reason = Route.REVIEW, 1.0, least.reason
+    if least.certainty is not Certainty.UNSURE:
+        share = rules.audit_share if least.certainty is Certainty.SURE else rules.between_share
+        if is_drawn(_digest(tuple(member.image_id for member in frames)), rules.seed, share):
+            route, probability, reason = Route.AUDIT, share, f"drawn from the {least.certainty} ones: {least.reason}"
+        elif accept is None or len(frames) <= accept:
+            route, probability = Route.ACCEPT, 0.0
+        else:
+            reason = f"as many as the day allows are accepted: {least.reason}"
+    urgency = max(member.urgency for member in frames)
+    return PlannedJob(index, start, start + len(frames), route, probability, reason, urgency)
 
 
 def _digest(image_ids: tuple[str, ...]) -> str:

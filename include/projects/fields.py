@@ -84,6 +84,7 @@ def _is_secret(key: str) -> bool:
 
 
 Format = Literal["coco", "yolo", "voc"]
+Order = Literal["uri", "random", "least_confidence", "margin", "entropy", "disagreement"]
 DataMode = Literal["link", "copy"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[

@@ -21,6 +21,7 @@ from include.projects.fields import (
     SplitName,
 )
 from include.projects.labels import Attribute, Label, check_names
+from include.projects.routing import Routing
 
 __all__ = ["Attribute", "Label", "Project"]
 
@@ -110,22 +111,6 @@ class Batches(Section):
     def _whole_jobs(self) -> Self:
         if self.size % self.job_size:
             raise ValueError(f"size ({self.size}) must be a multiple of job_size ({self.job_size})")
-        return self
-
-
-class Routing(Section):
-    """Who looks at what: sure jobs are accepted unseen, save a seeded audit; all others wait for people."""
-
-    accept_above: Share | None = Field(
-        default=None, description="An image is sure where every score is at least this; empty: people see all."
-    )
-    audit_share: Share = Field(default=0.1, description="The share of sure jobs that people see all the same.")
-    seed: int = Field(default=0, description="Changes which jobs are audited.")
-
-    @model_validator(mode="after")
-    def _audited(self) -> Self:
-        if self.accept_above is not None and self.audit_share == 0:
-            raise ValueError("audit_share must be above 0 where accept_above is set: nobody would see the sure jobs")
         return self
 
 
@@ -243,6 +228,14 @@ class Project(Section):
             raise ValueError("a project needs a label")
         check_names("labels, with their former names,", [name for label in labels for name in label.all_names])
         return labels
+
+    @model_validator(mode="after")
+    def _known_labels(self) -> Self:
+        known = {label.name for label in self.labels}
+        named = {*self.routing.by_label, *self.routing.always_review.labels}
+        if unknown := sorted(named - known):
+            raise ValueError(f"routing names what is none of the labels: {', '.join(unknown)}")
+        return self
 
     @field_validator("annotators")
     @classmethod

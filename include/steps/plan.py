@@ -1,54 +1,116 @@
 """Select and plan: waiting images with predictions become batches, jobs homogeneous by route."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from include.clients.bulk import BulkStore
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import WaitingImage
-from include.lifecycle.assignment import Asked, assigned
+from include.lifecycle.assignment import Asked, Version, assigned
 from include.lifecycle.batches import BatchRules, Candidate, Stage, plan
-from include.lifecycle.routing import is_sure
+from include.lifecycle.predictions import Prediction
+from include.lifecycle.routing import Certainty, Route, Verdict, check_scores, verdict
+from include.lifecycle.selection import uncertainty
 from include.projects.model import Project
+from include.steps.calibrate import Calibrations
+from include.steps.predict import read_predictions
 
 _LEASE = timedelta(minutes=10)
+_AT_ONCE = 2000  # images whose predictions are in memory
+
+Answers = Mapping[str, Sequence[Prediction]]  # by `name@version`
 
 
-def plan_batches(project: Project, versions: Sequence[str], ledger: Ledger, now: datetime, holder: str) -> int:
+def plan_batches(
+    project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger, now: datetime, holder: str
+) -> int:
     """Record the batches that may close now, and say how many; the other images go on waiting.
 
-    The versions are those (`name@version`) of the project's annotators, in the file's order. One run plans a project
-    at a time: raises LeaseTakenError where another does.
+    The versions are those of the project's annotators, in the file's order. One run plans a project at a time: raises
+    LeaseTakenError where another does. Raises NoScoresError where scores that say nothing would decide.
     """
     with ledger.leases.hold(f"plan/{project.name}", holder, _LEASE):
-        planned = plan(candidates(project, versions, ledger), rules_of(project), now)
+        found = candidates(project, versions, store, ledger)
+        planned = plan(found, rules_of(project, ledger, now), now)
         return ledger.batches.add(project.name, project.batches.job_size, planned, now)
 
 
-def candidates(project: Project, versions: Sequence[str], ledger: Ledger) -> list[Candidate]:
-    """The waiting images that have the predictions of all annotators that are asked about them."""
+def candidates(project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger) -> list[Candidate]:
+    """The waiting images that have the predictions of all annotators that are asked about them, in the order in which
+    people should see them."""
+    calibrations = Calibrations(project, store, ledger)
+    scores: dict[str, list[float]] = {version.id: [] for version in versions if version.scored}
     found = []
-    for image in ledger.images.waiting(project.name, versions):
-        asked = asked_about(project, versions, image.image_id)
-        if all(one.id in image.lowest for one in asked):
-            found.append(_candidate(project, image, asked))
-    return found
+    for image, asked, answers in _answered(project, versions, store, ledger):
+        for id_, objects in answers.items():
+            scores.get(id_, []).extend(one.score for one in objects)
+        worth = {id_: calibrations.applied(id_, objects) for id_, objects in answers.items()}
+        found.append(_candidate(project, image, asked, worth, versions))
+    for annotator, given in scores.items():
+        check_scores(annotator, given, project.routing)
+    return _in_order(found)
 
 
-def asked_about(project: Project, versions: Sequence[str], image_id: str) -> tuple[Asked, ...]:
+def _answered(
+    project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger
+) -> Iterator[tuple[WaitingImage, tuple[Asked, ...], Answers]]:
+    waiting = ledger.images.waiting(project.name, [version.id for version in versions])
+    for start in range(0, len(waiting), _AT_ONCE):
+        images = waiting[start : start + _AT_ONCE]
+        ids = [image.image_id for image in images]
+        read = {version.id: read_predictions(project, version.id, ids, store, ledger) for version in versions}
+        for image in images:
+            asked = asked_about(project, versions, image.image_id)
+            if all(image.image_id in read[one.id] for one in asked):
+                yield image, asked, {one.id: read[one.id][image.image_id].objects for one in asked}
+
+
+def asked_about(project: Project, versions: Sequence[Version], image_id: str) -> tuple[Asked, ...]:
     """The annotator versions that are asked about an image."""
     chosen = assigned(image_id, project.annotators, project.routing.seed)
-    return tuple(Asked(versions[index], project.annotators[index].draws) for index in chosen)
+    return tuple(Asked(versions[index].id, project.annotators[index].draws) for index in chosen)
 
 
-def rules_of(project: Project) -> BatchRules:
-    """A project's rules for its batches."""
+def _candidate(
+    project: Project, image: WaitingImage, asked: tuple[Asked, ...], answers: Answers, versions: Sequence[Version]
+) -> Candidate:
+    """Only what draws decides about the route: nothing else is accepted."""
+    blind = {version.id for version in versions if not version.scored}
+    drawing = [one.id for one in asked if one.draws]
+    unscored = sorted(blind & set(drawing))
+    found = [one for id_ in drawing for one in answers[id_]]
+    said = Verdict(Certainty.UNSURE, f"{unscored[0]} gives no scores") if unscored else verdict(found, project.routing)
+    scored = [objects for id_, objects in answers.items() if id_ not in blind]
+    heard = list(answers.values()) if project.routing.order == "disagreement" else scored
+    urgency = uncertainty(project.routing.order, image.image_id, heard, project.routing.seed)
+    return Candidate(image.image_id, image.uri, said, image.discovered_at, asked, urgency)
+
+
+def _in_order(found: Sequence[Candidate]) -> list[Candidate]:
+    ordered = sorted(found, key=lambda candidate: (-candidate.urgency, candidate.uri))
+    return [replace(candidate, place=place) for place, candidate in enumerate(ordered)]
+
+
+def rules_of(project: Project, ledger: Ledger, now: datetime) -> BatchRules:
+    """A project's rules for its batches, with what is left of the day (in UTC)."""
+    routing = project.routing
+    planned = ledger.batches.planned_since(project.name, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    reviewed = planned.get(Route.REVIEW, 0) + planned.get(Route.AUDIT, 0)
     return BatchRules(
         size=project.batches.size,
         job_size=project.batches.job_size,
         max_wait=project.batches.max_wait,
-        audit_share=project.routing.audit_share,
-        seed=project.routing.seed,
+        audit_share=routing.audit_share,
+        between_share=routing.between_share,
+        seed=routing.seed,
+        accept_left=_left(routing.accept_a_day, planned.get(Route.ACCEPT, 0)),
+        review_left=_left(routing.review_a_day, reviewed),
     )
+
+
+def _left(most: int | None, done: int) -> int | None:
+    return None if most is None else max(0, most - done)
 
 
 def batch_shards(project: Project, ledger: Ledger, size: int) -> list[list[str]]:
@@ -56,10 +118,3 @@ def batch_shards(project: Project, ledger: Ledger, size: int) -> list[list[str]]
     moving = [stage for stage in Stage if stage not in (Stage.ROUTED, Stage.FAILED)]
     ids = [batch.id for batch in ledger.batches.at(project.name, *moving)]
     return [ids[start : start + size] for start in range(0, len(ids), size)]
-
-
-def _candidate(project: Project, image: WaitingImage, asked: tuple[Asked, ...]) -> Candidate:
-    drawn = [image.lowest[one.id] for one in asked if one.draws]
-    scores = [score for score in drawn if score is not None]
-    sure = is_sure(scores, project.routing.accept_above)
-    return Candidate(image.image_id, image.uri, sure, image.discovered_at, asked)

@@ -12,7 +12,7 @@ from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.predictions import PredictedImage
 from include.clients.tables import predictions_from, predictions_table
-from include.lifecycle.assignment import assigned
+from include.lifecycle.assignment import Version, assigned
 from include.lifecycle.images import Image, Reason
 from include.lifecycle.labels import current_names, predictions_today
 from include.lifecycle.predictions import ImagePredictions
@@ -34,13 +34,15 @@ class PredictionShard:
     images: int
 
 
-def prediction_shards(project: Project, versions: Sequence[str], ledger: Ledger, size: int) -> list[PredictionShard]:
+def prediction_shards(
+    project: Project, versions: Sequence[Version], ledger: Ledger, size: int
+) -> list[PredictionShard]:
     """The images without an annotator's answers, cut into shards that can run side by side; the versions
-    (`name@version`) are those of the project's annotators, in the file's order."""
+    are those of the project's annotators, in the file's order."""
     shards: list[PredictionShard] = []
     for place, version in enumerate(versions):
         after = ""
-        while images := ledger.images.unpredicted(project.name, version, after, size):
+        while images := ledger.images.unpredicted(project.name, version.id, after, size):
             if asked := _assigned_to(place, images, project):
                 shards.append(PredictionShard(place, after, images[-1].uri, len(asked)))
             after = images[-1].uri

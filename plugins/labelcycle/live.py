@@ -81,7 +81,8 @@ def _labels(clients: ProjectClients) -> str:
 
 
 def _annotators(clients: ProjectClients) -> str:
-    return f"{', '.join(clients.versions)}: loaded, and nothing that they say is unknown to the project"
+    names = ", ".join(version.id for version in clients.versions)
+    return f"{names}: loaded, and nothing that they say is unknown to the project"
 
 
 def _ledger(clients: ProjectClients) -> str:

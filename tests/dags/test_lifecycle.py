@@ -25,7 +25,12 @@ TASKS = {
         "prediction_shards",
         "sum_up",
     ],
-    "evaluate_street_signs": ["collect_revisions", "evaluate_annotators", "log_evaluations"],
+    "evaluate_street_signs": [
+        "calibrate_annotators",
+        "collect_revisions",
+        "evaluate_annotators",
+        "log_evaluations",
+    ],
     "release_street_signs": ["complete_release", "log_release", "pin_release", "publish_release"],
 }
 

@@ -4,6 +4,7 @@ from sqlalchemy import Engine
 
 from include.clients.ledger.audit import AuditTable
 from include.clients.ledger.batches import BatchTable
+from include.clients.ledger.calibrations import CalibrationTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
@@ -34,5 +35,6 @@ class Ledger:
         self.predictions = PredictionTable(engine)
         self.batches = BatchTable(engine)
         self.reviews = ReviewTable(engine)
+        self.calibrations = CalibrationTable(engine)
         self.releases = ReleaseTable(engine)
         self.audit = AuditTable(engine)

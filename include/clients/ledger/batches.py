@@ -56,6 +56,8 @@ class Job:
     stop: int
     route: Route
     probability: float
+    reason: str
+    urgency: float
     cvat_id: int | None
     applied: Applied | None
     applied_at: datetime | None
@@ -143,6 +145,14 @@ class BatchTable:
         )
         with self._engine.connect() as connection:
             return {row.id: row.review_by for row in connection.execute(query.order_by(batches.c.id))}
+
+    def planned_since(self, project: str, moment: datetime) -> Mapping[Route, int]:
+        """How many images were planned from a moment on, by the route of their jobs."""
+        images_of = func.sum(jobs.c.stop - jobs.c.start)
+        query = select(jobs.c.route, images_of).join(batches).where(batches.c.project == project)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(batches.c.planned_at >= moment).group_by(jobs.c.route))
+            return {Route(route): int(count) for route, count in rows}
 
     def counts(self, project: str) -> Mapping[str, int]:
         """How many batches are in each stage."""
@@ -257,6 +267,8 @@ def _job(row: Row[Any]) -> Job:
         stop=row.stop,
         route=Route(row.route),
         probability=row.probability,
+        reason=row.reason,
+        urgency=row.urgency,
         cvat_id=row.cvat_id,
         applied=None if row.applied is None else Applied(row.applied),
         applied_at=row.applied_at,

@@ -47,6 +47,8 @@ def record(connection: Connection, project: str, job_size: int, batch: PlannedBa
                 "stop": job.stop,
                 "route": job.route,
                 "probability": job.probability,
+                "reason": job.reason,
+                "urgency": job.urgency,
             }
             for job in batch.jobs
         ],

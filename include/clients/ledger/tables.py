@@ -159,6 +159,8 @@ jobs = Table(
     Column("stop", Integer, nullable=False),
     Column("route", String(10), nullable=False),
     Column("probability", Float, nullable=False),
+    Column("reason", Text, nullable=False),  # of the route, for people
+    Column("urgency", Float, nullable=False),  # people take the most urgent first
     Column("cvat_id", Integer),
     Column("applied", String(20)),  # null, intended, applied or attention
     Column("applied_at", Utc),
@@ -203,6 +205,17 @@ evaluations = Table(
     Column("mlflow_run_id", String(64)),
     Column("created_at", Utc, nullable=False),
     Index(None, "project", "created_at"),
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("annotator", String(200), nullable=False),
+    Column("uri", String(1100), nullable=False),
+    Column("mlflow_run_id", String(64)),
+    Column("created_at", Utc, nullable=False),
 )
 
 releases = Table(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it 
     from include.clients.images import ImageBucket
     from include.clients.ledger import Ledger
     from include.clients.versions import DatasetRepository
+    from include.lifecycle.assignment import Version
 
 
 log = logging.getLogger(__name__)
@@ -85,9 +86,9 @@ class ProjectClients:
         return BulkStore(self.s3, self.project.ledger.store)
 
     @cached_property
-    def versions(self) -> list[str]:
-        """The project's annotators as `name@version`, in the file's order; each model is loaded for it."""
-        return [self.annotator(place).id for place in range(len(self.project.annotators))]
+    def versions(self) -> "list[Version]":
+        """The project's annotators in the file's order; each model is loaded for it."""
+        return [self.annotator(place).loaded for place in range(len(self.project.annotators))]
 
     def annotator(self, place: int) -> "Annotator":
         """A model that pre-annotates, by its place in the file."""

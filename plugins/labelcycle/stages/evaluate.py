@@ -12,7 +12,7 @@ def evaluate(project_file: str) -> None:
     """The tasks of `evaluate_<project>`."""
     evaluated = evaluate_annotators(project_file)
     logged = log_evaluations(project_file, cast("list[str]", evaluated))
-    chain(collect_revisions(project_file), evaluated, logged)
+    chain(collect_revisions(project_file), evaluated, [logged, calibrate_annotators(project_file)])
 
 
 @task
@@ -40,3 +40,16 @@ def log_evaluations(project_file: str, evaluation_ids: list[str]) -> int:
 
     with ProjectClients(project_file) as clients:
         return log(clients.project, evaluation_ids, clients.store, clients.experiments, clients.ledger)
+
+
+@task
+def calibrate_annotators(project_file: str) -> list[str]:
+    """Learn what scores are worth, for routing, and log it; the annotator versions of which more is known."""
+    from include.steps.calibrate import calibrate_annotators as calibrate
+    from include.steps.calibrate import log_calibrations
+
+    with ProjectClients(project_file) as clients:
+        project, store, ledger = clients.project, clients.store, clients.ledger
+        fresh = calibrate(project, store, ledger, datetime.now(UTC))
+        log_calibrations(project, store, clients.experiments, ledger)
+        return fresh

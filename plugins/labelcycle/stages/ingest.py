@@ -36,7 +36,7 @@ def discover(project_file: str) -> dict[str, int] | None:
     with ProjectClients(project_file) as clients:
         project, bucket, ledger = clients.project, clients.bucket, clients.ledger
         if wanted.dry_run:
-            end_dry_run(preview_ingest(project, clients.versions, bucket, ledger, now, scope))
+            end_dry_run(preview_ingest(project, clients.versions, bucket, clients.store, ledger, now, scope))
             return None
         if wanted.again:
             take_back(project, ledger)
@@ -70,7 +70,8 @@ def plan(project_file: str) -> int:
     from include.steps.plan import plan_batches
 
     with ProjectClients(project_file) as clients:
-        return plan_batches(clients.project, clients.versions, clients.ledger, datetime.now(UTC), holder())
+        project, store, ledger = clients.project, clients.store, clients.ledger
+        return plan_batches(project, clients.versions, store, ledger, datetime.now(UTC), holder())
 
 
 @task

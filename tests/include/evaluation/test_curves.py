@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
@@ -16,6 +16,7 @@ judged = st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.floats(1, 20)), m
 
 
 @pytest.mark.parametrize("kind", Kind)
+@settings(deadline=None)
 @given(rows=judged)
 def test_a_curve_rises_and_is_a_probability(kind: Kind, rows: list[tuple[float, bool, float]]) -> None:
     scores, right, weights = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
@@ -74,9 +75,12 @@ def test_nothing_but_right_ones_teach_nothing() -> None:
     assert fit(Kind.PLATT, scores, np.ones(2), np.ones(2)) == Curve(Kind.IDENTITY)
 
 
-def test_a_model_whose_scores_fall_is_left_as_it_is() -> None:
+def test_of_scores_that_say_nothing_only_how_often_the_model_is_right_is_left() -> None:
     scores = np.linspace(0.05, 0.95, 50)
-    assert fit(Kind.PLATT, scores, (scores < 0.5).astype(float), np.ones(50)).kind is Kind.IDENTITY
+    falling = fit(Kind.PLATT, scores, (scores < 0.41).astype(float), np.ones(50))
+    assert falling.apply(GRID) == pytest.approx(np.full(101, (20 * 21 / 22 + 30 / 32) / 50))
+    constant = fit(Kind.PLATT, np.full(50, 0.9), (scores < 0.41).astype(float), np.ones(50))
+    assert constant.apply(np.array([0.9])) == pytest.approx([0.4], abs=0.01)
 
 
 def test_the_log_loss_is_a_weighted_mean_in_nats() -> None:

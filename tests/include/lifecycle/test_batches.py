@@ -2,17 +2,19 @@
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.lifecycle.batches import BatchRules, Candidate, PlannedBatch, plan
-from include.lifecycle.routing import Route
+from include.lifecycle.batches import BatchRules, Candidate, PlannedBatch, PlannedJob, plan
+from include.lifecycle.routing import Certainty, Route, Verdict
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+KINDS = st.sampled_from(Certainty)
 
 
 @st.composite
@@ -23,6 +25,7 @@ def rules(draw: st.DrawFn) -> BatchRules:
         job_size=job_size,
         max_wait=draw(st.sampled_from([timedelta(0), DAY, 30 * DAY])),
         audit_share=draw(st.sampled_from([0.1, 0.5, 1.0])),
+        between_share=draw(st.sampled_from([0.3, 0.7, 1.0])),
         seed=draw(st.integers(0, 3)),
     )
 
@@ -31,13 +34,14 @@ def rules(draw: st.DrawFn) -> BatchRules:
 def candidates(draw: st.DrawFn) -> list[Candidate]:
     keys = draw(st.lists(st.text("ab-/é\U0001f600", min_size=1, max_size=4), unique=True, max_size=40))
     return [
-        Candidate(f"id of {key}", f"s3://b/{key}", draw(st.booleans()), NOW - draw(st.integers(0, 3)) * DAY)
+        Candidate(f"id of {key}", f"s3://b/{key}", Verdict(draw(KINDS), key), NOW - draw(st.integers(0, 3)) * DAY)
         for key in keys
     ]
 
 
 def some(count: int, *, sure: bool = False, first: str = "a", waited: timedelta = timedelta(0)) -> list[Candidate]:
-    return [Candidate(f"{first}{n:03}", f"s3://b/{first}{n:03}", sure, NOW - waited) for n in range(count)]
+    said = Verdict(Certainty.SURE if sure else Certainty.UNSURE, "so they say")
+    return [Candidate(f"{first}{n:03}", f"s3://b/{first}{n:03}", said, NOW - waited) for n in range(count)]
 
 
 def planned(found: list[Candidate], by: BatchRules) -> list[PlannedBatch]:
@@ -45,7 +49,8 @@ def planned(found: list[Candidate], by: BatchRules) -> list[PlannedBatch]:
 
 
 def of(size: int, job_size: int, **values: object) -> BatchRules:
-    return BatchRules(**({"max_wait": DAY, "audit_share": 0.25, "seed": 0} | values), size=size, job_size=job_size)  # type: ignore[arg-type]
+    defaults = {"max_wait": DAY, "audit_share": 0.25, "between_share": 0.5, "seed": 0}
+    return BatchRules(**(defaults | values), size=size, job_size=job_size)  # type: ignore[arg-type]
 
 
 @given(candidates(), rules())
@@ -64,26 +69,31 @@ def test_the_order_in_which_images_come_does_not_count(
     assert planned(mixed, by) == planned(found, by)
 
 
-@given(candidates(), rules())
-def test_a_job_that_nobody_has_to_see_holds_only_sure_images(found: list[Candidate], by: BatchRules) -> None:
-    sure = {candidate.image_id for candidate in found if candidate.sure}
-    for batch in planned(found, by):
-        for job in batch.jobs:
-            images = set(batch.image_ids[job.start : job.stop])
-            assert (job.route is Route.REVIEW) == (not images <= sure)
-
-
-@given(candidates(), rules())
-def test_sure_images_are_mixed_with_others_only_where_they_fill_no_job(found: list[Candidate], by: BatchRules) -> None:
-    sure = {candidate.image_id for candidate in found if candidate.sure}
-    mixed = [
-        image
+def kinds_of_jobs(found: list[Candidate], by: BatchRules) -> list[tuple[PlannedJob, list[Certainty]]]:
+    """Each job with what its images are, the surest first."""
+    kinds = {candidate.image_id: candidate.verdict.certainty for candidate in found}
+    return [
+        (job, sorted((kinds[image] for image in batch.image_ids[job.start : job.stop]), key=list(Certainty).index))
         for batch in planned(found, by)
         for job in batch.jobs
-        if job.route is Route.REVIEW
-        for image in batch.image_ids[job.start : job.stop]
     ]
-    assert len(sure & set(mixed)) < by.job_size
+
+
+@given(candidates(), rules())
+def test_a_job_is_as_certain_as_its_least_certain_image(found: list[Candidate], by: BatchRules) -> None:
+    shares = {Certainty.SURE: by.audit_share, Certainty.BETWEEN: by.between_share}
+    for job, kinds in kinds_of_jobs(found, by):
+        if kinds[-1] is Certainty.UNSURE:
+            assert (job.route, job.probability) == (Route.REVIEW, 1.0)
+        else:
+            assert (job.route, job.probability) in [(Route.AUDIT, shares[kinds[-1]]), (Route.ACCEPT, 0.0)]
+
+
+@given(candidates(), rules())
+def test_kinds_are_mixed_only_where_they_fill_no_job(found: list[Candidate], by: BatchRules) -> None:
+    for kind in (Certainty.SURE, Certainty.BETWEEN):
+        mixed = [kinds.count(kind) for _, kinds in kinds_of_jobs(found, by) if kinds[-1] is not kind]
+        assert sum(mixed) < by.job_size
 
 
 @given(candidates(), rules())
@@ -117,14 +127,6 @@ def test_nobody_waits_beyond_the_limit_and_no_full_batch_waits(found: list[Candi
 def test_what_is_left_makes_no_batch_when_asked_again(found: list[Candidate], by: BatchRules) -> None:
     batched = {image for batch in planned(found, by) for image in batch.image_ids}
     assert planned([candidate for candidate in found if candidate.image_id not in batched], by) == []
-
-
-@given(candidates(), rules())
-def test_probabilities_follow_the_routes(found: list[Candidate], by: BatchRules) -> None:
-    for batch in planned(found, by):
-        for job in batch.jobs:
-            expected = {Route.REVIEW: 1.0, Route.AUDIT: by.audit_share, Route.ACCEPT: 0.0}[job.route]
-            assert job.probability == expected
 
 
 def test_sure_images_come_first_and_the_rest_of_them_joins_the_others_by_uri() -> None:
@@ -167,3 +169,42 @@ def test_a_job_of_the_same_images_is_drawn_the_same_whatever_else_there_is(added
     after = routes(some(80, sure=True, first="m") + some(added, sure=True, first="a") + some(added, first="z"))
     assert set(before.values()) == {Route.AUDIT, Route.ACCEPT}
     assert before.items() <= after.items()
+
+
+def test_what_people_should_see_first_is_in_the_first_jobs() -> None:
+    found = [replace(one, place=9 - n, urgency=n / 10) for n, one in enumerate(some(8))]
+    (batch,) = planned(found, of(8, 2))
+    assert batch.image_ids == tuple(f"a{n:03}" for n in range(7, -1, -1))
+    assert [job.urgency for job in batch.jobs] == [0.7, 0.5, 0.3, 0.1]
+
+
+def test_beyond_the_days_cap_people_see_what_could_be_accepted() -> None:
+    batches = planned(some(40, sure=True), of(8, 2, audit_share=0.25, accept_left=10))
+    jobs = [job for batch in batches for job in batch.jobs]
+    assert sum(job.stop - job.start for job in jobs if job.route is Route.ACCEPT) == 10
+    beyond = [job for job in jobs if job.route is Route.REVIEW]
+    assert beyond
+    assert all(job.reason.startswith("as many as the day allows are accepted") for job in beyond)
+    assert {job.probability for job in beyond} == {1.0}
+
+
+@given(candidates(), rules(), st.integers(0, 20))
+def test_people_get_no_more_than_the_day_allows_and_the_others_go_on(
+    found: list[Candidate], by: BatchRules, left: int
+) -> None:
+    capped, free = planned(found, replace(by, review_left=left)), planned(found, by)
+    people = [batch.images(Route.REVIEW, Route.AUDIT) for batch in capped]
+    assert sum(people) <= left
+    assert [batch for batch in free if batch in capped] == capped
+    waits = [batch for batch in free if batch not in capped]
+    assert all(batch.images(Route.REVIEW, Route.AUDIT) for batch in waits)
+
+
+def test_why_a_job_is_for_people_is_told() -> None:
+    found = [*some(2, sure=True), replace(some(1, first="z")[0], verdict=Verdict(Certainty.BETWEEN, "word 0.70"))]
+    (batch,) = planned(found, of(3, 1, max_wait=timedelta(0), audit_share=1.0, between_share=1.0))
+    assert [job.reason for job in batch.jobs] == [
+        "drawn from the sure ones: so they say",
+        "drawn from the sure ones: so they say",
+        "drawn from the between ones: word 0.70",
+    ]

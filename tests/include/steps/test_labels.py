@@ -101,9 +101,9 @@ class World:
         """All steps from the bucket to people."""
         project, cvat, ledger = self.project, self.cvat, self.ledger
         discover_images(project, self.bucket, ledger, NOW)
-        for shard in prediction_shards(project, [WORDS.id], ledger, 10):
+        for shard in prediction_shards(project, [WORDS.loaded], ledger, 10):
             predict_shard(project, WORDS, shard, self.bucket, self.store, ledger)
-        plan_batches(project, [WORDS.id], ledger, NOW, "a test")
+        plan_batches(project, [WORDS.loaded], self.store, ledger, NOW, "a test")
         for batches in batch_shards(project, ledger, 10):
             create_tasks(project, batches, cvat, ledger)
             attach_data(project, batches, cvat, self.bucket, self.access, ledger)
@@ -193,7 +193,7 @@ def test_what_is_drawn_keeps_up_with_a_renamed_label_and_so_do_new_predictions(w
 def test_predictions_that_wait_in_the_ledger_are_drawn_under_the_new_name(world: World) -> None:
     world.add_image("1")
     discover_images(world.project, world.bucket, world.ledger, NOW)
-    (shard,) = prediction_shards(world.project, [WORDS.id], world.ledger, 10)
+    (shard,) = prediction_shards(world.project, [WORDS.loaded], world.ledger, 10)
     predict_shard(world.project, WORDS, shard, world.bucket, world.store, world.ledger)
     rename(world)
     world.ingest()

@@ -10,6 +10,7 @@ from include.clients.ledger import LeaseTakenError
 from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import ImageState
+from include.lifecycle.routing import NoScoresError, Route
 from include.steps.plan import batch_shards, plan_batches
 from include.steps.predict import read_predictions
 from tests.include.steps.world import DOTS, World, killed
@@ -18,7 +19,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def plan(world: World, holder: str = "a run") -> int:
-    return plan_batches(world.project, world.versions, world.ledger, datetime.now(UTC), holder)
+    return plan_batches(world.project, world.versions, world.store, world.ledger, datetime.now(UTC), holder)
 
 
 def test_every_image_with_predictions_is_planned_once(world: World) -> None:
@@ -80,3 +81,33 @@ def test_versions_of_an_annotator_share_the_images_and_no_batch(new_world: Calla
         asked[drawing.id] += batch.size
     assert asked.keys() == {"dots@1", "dots@2"}
     assert asked.total() == 24
+
+
+def test_scores_that_say_nothing_decide_nothing(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"accept_above": 0.5})
+    world.land(10, objects=3, score=1.0)
+    with pytest.raises(NoScoresError, match=r"all 30 scores of .*Dots@1 are 1\.0"):
+        world.plan()
+    assert world.batches() == []
+
+
+def test_people_see_first_what_the_model_is_least_sure_of(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"order": "least_confidence", "review_a_day": 4})
+    world.land(4, score=0.9)
+    world.land(4, score=0.2, first=4)
+    (batch,) = world.plan()  # the others wait for the next day
+    assert {image.uri[-5] for image in world.ledger.images.of_batch(batch.id)} == set("4567")
+    assert [job.urgency for job in world.ledger.batches.jobs(batch.id)] == [0.8, 0.8]
+    assert plan(world) == 0
+    assert len(world.ledger.images.waiting(world.project.name, [world.annotator.id])) == 4
+
+
+def test_more_than_a_day_may_accept_is_for_people(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"accept_above": 0.5, "audit_share": 0.001, "accept_a_day": 4})
+    world.land(8, score=0.9)
+    world.plan()
+    world.land(4, score=0.9, first=8)
+    world.plan()
+    jobs = [job for batch in world.batches() for job in world.ledger.batches.jobs(batch.id)]
+    assert sum(job.stop - job.start for job in jobs if job.route is Route.ACCEPT) == 4
+    assert sum(job.stop - job.start for job in jobs if job.route is Route.REVIEW) == 8

@@ -76,7 +76,7 @@ def test_an_image_in_which_nothing_is_found_has_an_answer_too(world: World) -> N
     world.land(1, objects=0)
     discover_images(world.project, world.bucket, world.ledger, NOW)
     predict(world, world.annotator, shards(world, 100)[0])
-    (waiting,) = world.ledger.images.waiting(world.project.name, world.versions)
+    (waiting,) = world.ledger.images.waiting(world.project.name, [world.annotator.id])
     assert waiting.lowest == {world.annotator.id: None}
 
 
@@ -142,7 +142,7 @@ def test_the_first_annotator_that_sees_an_image_records_its_look(world: World, i
     planted = Look("f" * 16, b"planted")
     world.ledger.images.record_looks(world.project.name, dict.fromkeys(images, planted))
     newer = Annotator(DOTS, "2", Dots())
-    (shard,) = prediction_shards(world.project, [newer.id], world.ledger, 100)
+    (shard,) = prediction_shards(world.project, [newer.loaded], world.ledger, 100)
     predict(world, newer, shard)
     assert set(looks(world).values()) == {planted}
 
@@ -150,7 +150,7 @@ def test_the_first_annotator_that_sees_an_image_records_its_look(world: World, i
 def test_another_version_answers_anew(world: World, images: list[str]) -> None:
     predict(world, world.annotator, shards(world, 100)[0])
     newer = Annotator(DOTS, "2", Dots())
-    (shard,) = prediction_shards(world.project, [newer.id], world.ledger, 100)
+    (shard,) = prediction_shards(world.project, [newer.loaded], world.ledger, 100)
     assert shard.images == len(images)
 
 
@@ -172,7 +172,7 @@ def test_too_many_that_cannot_be_decoded_fail_the_run_after_all_are_done(world: 
     discover_images(world.project, world.bucket, world.ledger, NOW)
     with pytest.raises(TooManyFailuresError, match=r"1 of 2 images .* cannot be decoded"):
         predict(world, world.annotator, shards(world, 100)[0])
-    assert len(world.ledger.images.waiting(world.project.name, world.versions)) == 1
+    assert len(world.ledger.images.waiting(world.project.name, [world.annotator.id])) == 1
 
 
 def test_an_image_that_changed_since_it_was_listed_is_left_to_the_next_discovery(
@@ -180,5 +180,5 @@ def test_an_image_that_changed_since_it_was_listed_is_left_to_the_next_discovery
 ) -> None:
     world.put("in/3.png", picture(77))
     assert predict(world, world.annotator, shards(world, 100)[0]) == 0
-    assert len(world.ledger.images.waiting(world.project.name, world.versions)) == len(images) - 1
+    assert len(world.ledger.images.waiting(world.project.name, [world.annotator.id])) == len(images) - 1
     assert [shard.images for shard in shards(world, 100)] == [1]

@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def preview(world: World, scope: Scope = Scope()) -> IngestPreview:  # noqa: B008  # frozen
-    return preview_ingest(world.project, world.versions, world.bucket, world.ledger, NOW, scope)
+    return preview_ingest(world.project, world.versions, world.bucket, world.store, world.ledger, NOW, scope)
 
 
 def everything(world: World) -> object:

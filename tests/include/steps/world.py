@@ -18,6 +18,7 @@ from include.clients.cvat.poller import wait_for_requests
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch, Job
+from include.lifecycle.assignment import Version
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
 from include.steps.annotate import annotate
@@ -91,8 +92,8 @@ class World:
         return [load(one.model, one.settings, name=one.name) for one in self.project.annotators]
 
     @property
-    def versions(self) -> list[str]:
-        return [annotator.id for annotator in self.annotators]
+    def versions(self) -> list[Version]:
+        return [annotator.loaded for annotator in self.annotators]
 
     # What lands
 
@@ -113,7 +114,7 @@ class World:
         annotators, versions = self.annotators, self.versions
         for shard in prediction_shards(self.project, versions, self.ledger, 1000):
             predict_shard(self.project, annotators[shard.annotator], shard, self.bucket, self.store, self.ledger)
-        plan_batches(self.project, versions, self.ledger, now, "the test")
+        plan_batches(self.project, versions, self.store, self.ledger, now, "the test")
         return self.batches()
 
     def create(self) -> int:

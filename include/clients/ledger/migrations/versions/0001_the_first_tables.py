@@ -46,6 +46,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_batches_project_stage"), ["project", "stage"], unique=False)
 
     op.create_table(
+        "calibrations",
+        sa.Column("project", sa.String(length=63), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("annotator", sa.String(length=200), nullable=False),
+        sa.Column("uri", sa.String(length=1100), nullable=False),
+        sa.Column("mlflow_run_id", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("project", "id", name=op.f("pk_calibrations")),
+    )
+    op.create_table(
         "evaluations",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project", sa.String(length=63), nullable=False),
@@ -169,6 +179,8 @@ def upgrade() -> None:
         sa.Column("stop", sa.Integer(), nullable=False),
         sa.Column("route", sa.String(length=10), nullable=False),
         sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("urgency", sa.Float(), nullable=False),
         sa.Column("cvat_id", sa.Integer(), nullable=True),
         sa.Column("applied", sa.String(length=20), nullable=True),
         sa.Column("applied_at", sa.DateTime(), nullable=True),
@@ -228,6 +240,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_evaluations_project_created_at"))
 
     op.drop_table("evaluations")
+    op.drop_table("calibrations")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_batches_project_stage"))
 

@@ -1,0 +1,84 @@
+"""Calibrate: what each annotator version's scores are worth, learnt from what people made of its predictions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+
+from include.clients.bulk import BulkStore
+from include.clients.experiments import Experiments
+from include.clients.ledger import Ledger
+from include.evaluation.calibration import Calibration, CalibrationSettings, calibrate
+from include.evaluation.calibration_report import diagram, from_json, metrics, table, to_json
+from include.evaluation.judged import judged
+from include.lifecycle.predictions import Prediction
+from include.projects.model import Project
+from include.steps.evaluate import question_id
+from include.steps.reviewed import finished_by_annotator, reviewed_images
+
+
+def calibrate_annotators(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[str]:
+    """Learn what the scores of each annotator version are worth, where people finished more since; the names of those
+    versions whose calibration is new.
+
+    Jobs that no person completed teach nothing (design: invariant 11).
+    """
+    settings, newest, fresh = CalibrationSettings(), ledger.calibrations.newest(project.name), []
+    for finished in finished_by_annotator(project, ledger):
+        id_ = question_id(project, finished)
+        known = newest.get(finished.annotator)
+        if known is not None and known.id == id_:
+            continue
+        rows = list(judged(reviewed_images(project, finished, store, ledger), project.evaluation.iou))
+        calibration = calibrate(rows, id_, finished.annotator, settings)
+        uri = store.write_text(f"calibrations/{project.name}", to_json(calibration))
+        ledger.calibrations.add(project.name, id_, finished.annotator, uri, now)
+        fresh.append(finished.annotator)
+    return fresh
+
+
+def log_calibrations(project: Project, store: BulkStore, experiments: Experiments, ledger: Ledger) -> int:
+    """Log the newest calibrations that have no MLflow run yet, and say how many."""
+    count = 0
+    for record in ledger.calibrations.newest(project.name).values():
+        if record.mlflow_run_id:
+            continue
+        calibration = from_json(store.read_text(record.uri))
+        run = experiments.log_evaluation(
+            f"labelcycle/{project.name}",
+            key=f"calibration/{record.id}",
+            name=f"calibration of {record.annotator}",
+            params={"project": project.name, "annotator": record.annotator},
+            metrics=metrics(calibration),
+            tags={"labelcycle.project": project.name, "labelcycle.calibration": record.id},
+            artifacts={
+                "calibration.json": to_json(calibration),
+                "calibration.txt": table(calibration),
+                "reliability.png": diagram(calibration),
+            },
+            at=record.created_at,
+        )
+        ledger.calibrations.set_run(project.name, record.id, run.id)
+        count += 1
+    return count
+
+
+class Calibrations:
+    """A project's newest calibrations, by annotator version."""
+
+    def __init__(self, project: Project, store: BulkStore, ledger: Ledger) -> None:
+        self._project, self._store, self._ledger = project, store, ledger
+
+    def applied(self, annotator: str, objects: Sequence[Prediction]) -> list[Prediction]:
+        """The objects with the scores that they are worth; as they are where nothing is known or wanted."""
+        found = self._newest.get(annotator)
+        if found is None:
+            return list(objects)
+        return [replace(one, score=found.calibrated(one.shape.label, one.score)) for one in objects]
+
+    @cached_property
+    def _newest(self) -> dict[str, Calibration]:
+        if not self._project.routing.calibrate:
+            return {}
+        records = self._ledger.calibrations.newest(self._project.name)
+        return {name: from_json(self._store.read_text(record.uri)) for name, record in records.items()}

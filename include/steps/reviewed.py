@@ -1,0 +1,87 @@
+"""What an annotator version is measured on: images of jobs that people completed, with its predictions on them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from include.clients.bulk import BulkStore
+from include.clients.ledger import Ledger
+from include.clients.ledger.reviews import RevisionRecord
+from include.clients.tables import revision_from
+from include.evaluation.reviewed import ReviewedImage
+from include.lifecycle.labels import completed, current_names, default_values, revision_today
+from include.lifecycle.predictions import ImagePredictions
+from include.lifecycle.reviews import Acceptance, Annotation, Revision
+from include.projects.model import Project
+from include.steps.predict import read_predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The finished jobs about whose images an annotator version (`name@version`) was asked."""
+
+    annotator: str
+    records: tuple[RevisionRecord, ...]
+
+    @property
+    def reviewed(self) -> list[RevisionRecord]:
+        """Those that people completed (design: invariant 11)."""
+        return [record for record in self.records if record.accepted is not Acceptance.AUTOMATIC]
+
+    @property
+    def keys(self) -> list[str]:
+        """What names each reviewed job's revision."""
+        return [f"{record.batch_id}/{record.job_index}/{record.id}" for record in self.reviewed]
+
+    @property
+    def shown(self) -> bool:
+        """Whether people saw its predictions."""
+        return any(one.draws for record in self.reviewed for one in record.asked if one.id == self.annotator)
+
+
+def finished_by_annotator(project: Project, ledger: Ledger) -> list[Finished]:
+    """Each annotator version of which people completed a job at the least, by name."""
+    found: dict[str, list[RevisionRecord]] = defaultdict(list)
+    for record in ledger.reviews.current(project.name):
+        for one in record.asked:
+            found[one.id].append(record)
+    all_of = (Finished(annotator, tuple(records)) for annotator, records in sorted(found.items()))
+    return [finished for finished in all_of if finished.reviewed]
+
+
+def reviewed_images(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Iterator[ReviewedImage]:
+    """The images of its reviewed jobs, read a batch at a time."""
+    names = current_names(project)
+    for batch_id, records in groupby(finished.reviewed, key=lambda record: record.batch_id):
+        revisions = [revision_today(revision_from(store.read(record.uri)), names) for record in records]
+        image_ids = [image_id for revision in revisions for image_id in revision.image_ids]
+        answers = read_predictions(project, finished.annotator, image_ids, store, ledger)
+        applied = ledger.batches.applied_shapes(batch_id)
+        for revision in revisions:
+            yield from _images(project, revision, answers, applied)
+
+
+def count_images(records: Sequence[RevisionRecord], store: BulkStore) -> int:
+    """How many images finished jobs have."""
+    return sum(len(revision_from(store.read(record.uri)).image_ids) for record in records)
+
+
+def _images(
+    project: Project, revision: Revision, answers: Mapping[str, ImagePredictions], applied: Mapping[str, int]
+) -> Iterator[ReviewedImage]:
+    defaults = default_values(project)
+    drawn: dict[str, list[Annotation]] = defaultdict(list)
+    for annotation in revision.annotations:
+        drawn[annotation.image_id].append(replace(annotation, shape=completed(annotation.shape, defaults)))
+    for image_id in revision.image_ids:
+        found = answers[image_id].objects
+        predictions = tuple(replace(one, shape=completed(one.shape, defaults)) for one in found)
+        yield ReviewedImage(
+            image_id=image_id,
+            predictions=predictions,
+            annotations=tuple(drawn[image_id]),
+            applied={p.id: applied[p.id] for p in predictions if p.id in applied},
+            weight=1 / revision.probability,
+            accepted=revision.accepted,
+        )
