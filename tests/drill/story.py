@@ -167,7 +167,11 @@ class Story:
             self.world.server.hold(False)
 
     def _fired(self, trigger: RequestsTrigger, deadline: datetime) -> TriggerEvent:
-        """What a trigger fires; sometimes its triggerer is killed, and another goes on."""
+        """What a trigger fires; sometimes its triggerer is killed, and another goes on.
+
+        Where earlier failures have eaten up the time, the wait begins after its deadline: then it is to end at once.
+        """
+        began = datetime.now(UTC)
         try:
             while True:
                 dies = not self.is_quiet and self.chance.random() < _KILLED
@@ -177,7 +181,7 @@ class Story:
                 except TimeoutError:
                     self.kills += 1
         finally:
-            if (over := (datetime.now(UTC) - deadline).total_seconds()) > GRACE:
+            if (over := (datetime.now(UTC) - max(deadline, began)).total_seconds()) > GRACE:
                 self.late.append(f"a wait ended {over:.1f} s after its deadline")
 
     # Exporting
