@@ -6,6 +6,9 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -18,12 +21,20 @@ from include.annotators.registry import AnnotatorUnavailable
 
 _Kind = TypeVar("_Kind")
 
-_AGAIN = {429, 502, 503, 504}
+BUSY = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # seconds
 
 
 class ModelServerUnavailable(AnnotatorUnavailable):
     """A model server did not answer within its deadline; another try may find it."""
+
+
+class Refused(ModelError):
+    """A model server's answer is an error, by its HTTP status; another try would have the same."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class EndpointSettings(BaseModel):
@@ -33,7 +44,6 @@ class EndpointSettings(BaseModel):
 
     url: str = Field(pattern=r"^https?://[^/?#]+", description="The server, without the path of the protocol.")
     model: str = Field(min_length=1, description="The model's name there.")
-    model_version: str | None = Field(None, description="Its version; the newest at the time if not set.")
     token_env: str | None = Field(None, description="The variable of the worker's environment that holds the token.")
     token_header: str = Field("Authorization", description="Where the token goes; in Authorization it is a Bearer's.")
     timeout_seconds: float = Field(60, gt=0, description="How long an answer may take, all tries together.")
@@ -43,12 +53,14 @@ class EndpointSettings(BaseModel):
 class Endpoint:
     """The server. Safe for threads; no more of them ask at once than the settings allow.
 
-    Raises ModelError where the token is not in the environment.
+    It is asked `again` where it answers with one of these HTTP statuses. Raises ModelError where the token is not in
+    the environment.
     """
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    def __init__(self, settings: EndpointSettings, again: Collection[int] = BUSY) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it has a line for every request
         self.settings = settings
+        self._again = again
         self._places = threading.BoundedSemaphore(settings.concurrency)
         self._client = httpx.Client(
             headers=_token(settings), timeout=settings.timeout_seconds, follow_redirects=False, trust_env=True
@@ -75,7 +87,7 @@ class Endpoint:
     ) -> httpx.Response:
         """The answer, once there is one that is not about the server's being busy.
 
-        Raises ModelError where the server refuses, ModelServerUnavailable after the deadline.
+        Raises Refused where the server refuses, ModelServerUnavailable after the deadline.
         """
         url = self.settings.url.rstrip("/") + path
         end, pause = time.monotonic() + self.settings.timeout_seconds, _FIRST_PAUSE
@@ -83,7 +95,7 @@ class Endpoint:
             while True:
                 left = end - time.monotonic()
                 answer, why = self._once(method, url, content, headers or {}, max(left, 0.001))
-                if answer is not None and answer.status_code not in _AGAIN:
+                if answer is not None and answer.status_code not in self._again:
                     return _accepted(url, answer)
                 wait = _retry_after(answer, pause)
                 if time.monotonic() + wait >= end:
@@ -116,16 +128,22 @@ def read(content: bytes, kind: type[_Kind], url: object) -> _Kind:
 def _accepted(url: str, answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
-    if answer.status_code in (401, 403):
-        raise ModelError(f"{url} answers {answer.status_code}: give the variable that token_env names a valid token")
-    said = answer.text[:500].strip()
-    raise ModelError(f"{url} answers {answer.status_code} {answer.reason_phrase}: {said}")
+    status = answer.status_code
+    if status in (401, 403):
+        raise Refused(f"{url} answers {status}: give the variable that token_env names a valid token", status)
+    raise Refused(f"{url} answers {status} {answer.reason_phrase}: {answer.text[:500].strip()}", status)
 
 
 def _retry_after(answer: httpx.Response | None, pause: float) -> float:
-    """Seconds, as the server asks for, else as we do."""
+    """Seconds, as the server asks for (a number or a date, RFC 9110), else as we do."""
     said = answer.headers.get("Retry-After", "") if answer is not None else ""
-    return float(said) if said.isdigit() else pause
+    if said.isdecimal():
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return pause
+    return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _token(settings: EndpointSettings) -> dict[str, str]:

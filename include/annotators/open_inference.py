@@ -63,9 +63,8 @@ class OpenInference:
     """A Network behind such a server. Where the server tells versions, the newest is asked for by its number, so that
     a newer one does not answer in its name. Raises ModelError and ModelServerUnavailable."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, stated: str | None = None) -> None:
         self._endpoint = endpoint
-        stated = endpoint.settings.model_version
         described = endpoint.get(endpoint.model_path("/v2", stated), _Model)
         version = stated or _newest(described.versions or [])
         self._path = endpoint.model_path("/v2", version) + "/infer"

@@ -17,6 +17,7 @@ _KNOWN = {
     "onnx_segmenter": "include.annotators.onnx_segmenter:OnnxSegmenter",
     "rapidocr": "include.annotators.rapidocr_text:RapidOcrText",
     "served": "include.annotators.served:served",
+    "vlm": "include.annotators.vlm:Vlm",
 }
 
 

@@ -16,6 +16,7 @@ from include.annotators.tensorflow_serving import TensorFlowServing
 class ServedSettings(EndpointSettings):
     """Where the model is served, and what it is; all other settings are a detector's or a segmenter's."""
 
+    model_version: str | None = Field(None, description="Its version; the newest at the time if not set.")
     protocol: Literal["v2", "tensorflow"] = Field(
         "v2", description="v2 (Open Inference Protocol: KServe, Triton), or tensorflow (TensorFlow Serving's REST)."
     )
@@ -33,7 +34,8 @@ def served(**settings: object) -> PictureModel:
     of_model = {name: value for name, value in settings.items() if name not in own}
     stated = ServedSettings.model_validate(own)
     endpoint = Endpoint(stated)
-    network: Network = OpenInference(endpoint) if stated.protocol == "v2" else TensorFlowServing(endpoint)
+    kind = OpenInference if stated.protocol == "v2" else TensorFlowServing
+    network: Network = kind(endpoint, stated.model_version)
     if stated.task == "detector":
         return Detector(network, DetectorSettings.model_validate(of_model), workers=stated.concurrency)
     return Segmenter(network, SegmenterSettings.model_validate(of_model), workers=stated.concurrency)

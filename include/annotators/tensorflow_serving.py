@@ -64,9 +64,9 @@ class TensorFlowServing:
     """A Network behind such a server. The version that it serves at first is asked for by its number from then on, so
     that a newer one does not answer in its name. Raises ModelError and ModelServerUnavailable."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, stated: str | None = None) -> None:
         self._endpoint = endpoint
-        path = endpoint.model_path("/v1", endpoint.settings.model_version)
+        path = endpoint.model_path("/v1", stated)
         described = endpoint.get(path + "/metadata", _Model)
         signature = described.metadata.signature_def.signature_def.get("serving_default")
         if signature is None:

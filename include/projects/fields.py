@@ -22,6 +22,7 @@ _BUCKET = r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]/"
 _PRESETS = frozenset({"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})  # Airflow's for cron
 _SECRETS = frozenset({"password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"})
 _SECRET_KEYS = ("api_key", "access_key", "private_key", "secret_key")
+_WHERE_SECRETS_ARE = {"_env": "[A-Z][A-Z0-9_]*", "_header": "[A-Za-z]+(-[A-Za-z]+)*"}  # what such keys may hold
 
 
 class Section(BaseModel):
@@ -63,19 +64,24 @@ def _as_list(value: Any) -> Any:
 
 
 def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
-    if found := sorted(key for key in _keys(settings) if _is_secret(key)):
+    if found := sorted(key for key, value in _items(settings) if _is_secret(key) and not _says_where(key, value)):
         raise ValueError(f"secrets live in Airflow connections, not in files: remove {', '.join(found)}")
     return settings
 
 
-def _keys(value: Any) -> Iterator[str]:
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield str(key)
-            yield from _keys(inner)
+            yield str(key), inner
+            yield from _items(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _keys(inner)
+            yield from _items(inner)
+
+
+def _says_where(key: str, value: Any) -> bool:
+    """Whether it names an environment variable that holds a secret, or the header that takes it."""
+    return any(key.endswith(end) and re.fullmatch(like, str(value)) for end, like in _WHERE_SECRETS_ARE.items())
 
 
 def _is_secret(key: str) -> bool:

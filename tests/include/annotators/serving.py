@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+
+from tests.include.annotators.listening import listening
 
 # ONNX's name, the Open Inference Protocol's, TensorFlow's, numpy's
 TYPES = [
@@ -181,14 +183,5 @@ def signed(node: Any) -> dict[str, Any]:
 def serving(model: Path, **behaviour: Any) -> Iterator[Served]:
     """Serves the model as `squares` while the context lasts."""
     served = Served(onnxruntime.InferenceSession(str(model)), **behaviour)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handling", (Handler,), {"served": served}))
-    server.daemon_threads = True
-    served.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(type("Handling", (Handler,), {"served": served})) as served.url:
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

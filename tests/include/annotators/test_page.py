@@ -13,6 +13,7 @@ from include.annotators.onnx_segmenter import Settings as SegmenterSettings
 from include.annotators.rapidocr_text import Settings as RapidOcrSettings
 from include.annotators.registry import BatchedFunction, load
 from include.annotators.served import ServedSettings
+from include.annotators.vlm import Settings as VlmSettings
 from tests.include.annotators.asked import Context, picture, predictions
 
 PAGE = (Path(__file__).parents[3] / "docs/annotators.md").read_text()
@@ -28,7 +29,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_example_finds_a_spot(own_module: None) -> None:
-    (section,) = yaml.safe_load(YAMLS[1])["annotators"]
+    (section,) = yaml.safe_load(YAMLS[-1])["annotators"]
     annotator = load(section["model"], section["settings"])
     assert annotator.version == "1-180"
     image = picture((40, 30), ((250, 250, 250), (10, 5, 20, 15)), ((90, 90, 90), (0, 0, 5, 5)))
@@ -49,10 +50,15 @@ def test_the_settings_of_the_first_example_are_ones() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", section["weights"]["sha256"])
 
 
+def test_the_settings_of_the_vision_language_model_are_right() -> None:
+    (section,) = yaml.safe_load(YAMLS[1])["annotators"]
+    assert load(section["model"], section["settings"]).loaded.scored is False
+
+
 @pytest.mark.parametrize(
     "settings",
-    [DetectorSettings, SegmenterSettings, ServedSettings, RapidOcrSettings],
-    ids=["detector", "segmenter", "served", "rapidocr"],
+    [DetectorSettings, SegmenterSettings, ServedSettings, VlmSettings, RapidOcrSettings],
+    ids=["detector", "segmenter", "served", "vlm", "rapidocr"],
 )
 def test_every_setting_is_named(settings: type) -> None:
     assert [name for name in settings.model_fields if f"`{name}`" not in PAGE] == []

@@ -204,6 +204,8 @@ def test_a_whole_bucket_can_be_where_images_land_if_nothing_else_is_in_it() -> N
         ("annotators.0.settings", {"password": "hunter2"}),
         ("annotators.0.settings", {"server": [{"API-Key": "hunter2"}]}),
         ("annotators.0.settings", {"hf_token": "hunter2"}),
+        ("annotators.0.settings", {"token_env": "hunter2"}),
+        ("annotators.0.settings", {"token_header": "Bearer hunter2"}),
         ("images.uri", "s3://key:hunter2@bucket/incoming/"),
         ("release.remote", "s3://key:hunter2@bucket/dvc"),
         ("ledger.store", "s3://key:hunter2@bucket/ledger"),
@@ -220,7 +222,7 @@ def test_a_secret_has_no_place_in_a_project_and_is_not_repeated(path: str, value
 
 
 def test_settings_that_only_sound_like_secrets_are_fine() -> None:
-    settings = {"max_tokens": 5, "keyboard": "de"}
+    settings = {"max_tokens": 5, "keyboard": "de", "token_env": "SEER_TOKEN", "token_header": "X-Api-Key"}
     assert Project.model_validate(with_value("annotators.0.settings", settings)).annotators[0].settings == settings
 
 
