@@ -52,6 +52,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not an image"
     UNDECODABLE = "cannot be decoded"
     DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near-duplicate"
     REPLACED = "replaced"
     MISSING = "no longer in the bucket"
     ANNOTATOR_FAILED = "the annotator failed on it"

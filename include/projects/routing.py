@@ -58,8 +58,9 @@ class Routing(Section):
     near_duplicates: int | None = Field(
         default=None,
         ge=0,
-        le=8,
-        description="Images that differ in so many of 64 bits of their perceptual hash are shown once; null: all are.",
+        le=7,
+        description="Of images that wait together and whose perceptual hashes differ in so many of 64 bits at the most, "
+        "one is shown; null: all are.",
     )
     seed: int = Field(
         default=0, description="Changes which jobs are audited, and which annotator of a name an image falls to."

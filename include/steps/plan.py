@@ -9,15 +9,19 @@ from include.clients.ledger import Ledger
 from include.clients.ledger.images import WaitingImage
 from include.lifecycle.assignment import Asked, Version, assigned
 from include.lifecycle.batches import BatchRules, Candidate, Stage, plan
+from include.lifecycle.images import Reason
+from include.lifecycle.looks import farthest_first, near_duplicates
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.routing import Certainty, Route, Verdict, check_scores, verdict
-from include.lifecycle.selection import uncertainty
+from include.lifecycle.selection import interleaved, uncertainty
 from include.projects.model import Project
+from include.steps.batches import log
 from include.steps.calibrate import Calibrations
 from include.steps.predict import read_predictions
 
 _LEASE = timedelta(minutes=10)
 _AT_ONCE = 2000  # images whose predictions are in memory
+_UNLIKE = 1000  # images that are chosen to be unlike each other; each costs a look at all that wait
 
 Answers = Mapping[str, Sequence[Prediction]]  # by `name@version`
 
@@ -31,9 +35,28 @@ def plan_batches(
     LeaseTakenError where another does. Raises NoScoresError where scores that say nothing would decide.
     """
     with ledger.leases.hold(f"plan/{project.name}", holder, _LEASE):
+        set_aside_near_duplicates(project, versions, ledger)
         found = candidates(project, versions, store, ledger)
         planned = plan(found, rules_of(project, ledger, now), now)
         return ledger.batches.add(project.name, project.batches.job_size, planned, now)
+
+
+def set_aside_near_duplicates(project: Project, versions: Sequence[Version], ledger: Ledger) -> int:
+    """Put waiting images that look like one that came before them into quarantine, and say how many, if the project
+    wants that."""
+    bits = project.routing.near_duplicates
+    if bits is None:
+        return 0
+    waiting = ledger.images.waiting(project.name, [version.id for version in versions])
+    in_order = sorted(waiting, key=lambda image: (image.discovered_at, image.uri))
+    uris = {image.image_id: image.uri for image in in_order}
+    looks = ((image.image_id, image.look) for image in in_order if image.look)
+    pairs = list(near_duplicates(looks, bits))
+    for image_id, first in pairs:
+        ledger.images.quarantine(project.name, image_id, Reason.NEAR_DUPLICATE, f"it looks like {uris[first]}")
+    if pairs:
+        log.info("project %s: %d images look like others that wait, and are set aside", project.name, len(pairs))
+    return len(pairs)
 
 
 def candidates(project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger) -> list[Candidate]:
@@ -41,15 +64,17 @@ def candidates(project: Project, versions: Sequence[Version], store: BulkStore, 
     people should see them."""
     calibrations = Calibrations(project, store, ledger)
     scores: dict[str, list[float]] = {version.id: [] for version in versions if version.scored}
-    found = []
+    found, features = [], dict[str, bytes]()
     for image, asked, answers in _answered(project, versions, store, ledger):
         for id_, objects in answers.items():
             scores.get(id_, []).extend(one.score for one in objects)
         worth = {id_: calibrations.applied(id_, objects) for id_, objects in answers.items()}
         found.append(_candidate(project, image, asked, worth, versions))
+        if image.look:
+            features[image.image_id] = image.look.features
     for annotator, given in scores.items():
         check_scores(annotator, given, project.routing)
-    return _in_order(found)
+    return _in_order(found, project.routing.diversity, features)
 
 
 def _answered(
@@ -87,8 +112,13 @@ def _candidate(
     return Candidate(image.image_id, image.uri, said, image.discovered_at, asked, urgency)
 
 
-def _in_order(found: Sequence[Candidate]) -> list[Candidate]:
+def _in_order(found: Sequence[Candidate], diversity: float, features: Mapping[str, bytes]) -> list[Candidate]:
+    """By falling urgency; a share of them instead by how unlike they are to all before them."""
     ordered = sorted(found, key=lambda candidate: (-candidate.urgency, candidate.uri))
+    if diversity:
+        seen = [candidate for candidate in ordered if candidate.image_id in features]
+        places = farthest_first([features[candidate.image_id] for candidate in seen], _UNLIKE)
+        ordered = list(interleaved(ordered, [seen[place] for place in places], diversity))
     return [replace(candidate, place=place) for place, candidate in enumerate(ordered)]
 
 

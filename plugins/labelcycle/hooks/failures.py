@@ -224,14 +224,16 @@ def _mlflow() -> tuple[Failure, ...]:
 def _project() -> tuple[Failure, ...]:
     from include.annotators.labels import UnknownLabels
     from include.annotators.registry import AnnotatorUnavailable, UnknownAnnotator
+    from include.annotators.weights import WrongWeights
     from include.lifecycle.labels import TypeChangedError
+    from include.lifecycle.routing import NoScoresError
     from include.steps.aside import SetAsideError
     from include.steps.batches import BatchError
     from include.steps.discover import TooManyFailuresError
     from include.steps.release import GateError
     from include.steps.route import UnknownAssignee
 
-    wrong = (UnknownAnnotator, UnknownLabels, UnknownAssignee, TypeChangedError)
+    wrong = (UnknownAnnotator, WrongWeights, UnknownLabels, UnknownAssignee, TypeChangedError, NoScoresError)
     decide = (GateError, TooManyFailuresError, BatchError, SetAsideError)
     return (
         *(Failure(kind, Whose.FILE, False) for kind in (*wrong, *decide)),

@@ -1,9 +1,11 @@
 """All clients of one project, from the connections that its YAML names."""
 
 import logging
+import os
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from tempfile import gettempdir
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it 
     from include.clients.ledger import Ledger
     from include.clients.versions import DatasetRepository
     from include.lifecycle.assignment import Version
+    from include.projects.model import Weights
 
 
 log = logging.getLogger(__name__)
@@ -96,9 +99,21 @@ class ProjectClients:
         from include.annotators.registry import load
 
         section = self.project.annotators[place]
-        annotator = load(section.model, section.settings, name=section.name)
+        annotator = load(section.model, section.settings, name=section.name, weights=self._weights(section.weights))
         check_labels(self.project, annotator)
         return annotator
+
+    def _weights(self, weights: "Weights | None") -> Path | None:
+        """The model's file on this machine."""
+        from include.annotators.weights import fetch
+        from include.clients.registered import ModelRegistry
+
+        if weights is None:
+            return None
+        cache = Path(gettempdir(), f"labelcycle-weights-{os.getuid()}")
+        s3 = self.s3 if weights.uri.startswith("s3:") else None
+        registry = ModelRegistry(self.experiments) if weights.uri.startswith("models:") else None
+        return fetch(weights.uri, cache, sha256=weights.sha256, s3=s3, registry=registry)
 
     @cached_property
     def storage_for_cvat(self) -> "BucketAccess | None":

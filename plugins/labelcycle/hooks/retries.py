@@ -27,8 +27,8 @@ class CvatRetryPolicy(RetryPolicy):
         self,
         exception: BaseException,
         try_number: int,
-        max_tries: int,  # noqa: ARG002  Airflow keeps to it
-        context: "Context | None" = None,  # noqa: ARG002
+        max_tries: int,
+        context: "Context | None" = None,
     ) -> RetryDecision:
         """What becomes of the task; `try_number` is 1 after the first try."""
         from include.clients.cvat import ThrottledError, UnreachableError

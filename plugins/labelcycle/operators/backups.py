@@ -53,7 +53,7 @@ class CvatBackUpOperator(CvatFetchOperator):
         super().__init__(target=target, target_id=target_id, to=to, aws_conn_id=aws_conn_id, **kwargs)
         self.lightweight = lightweight
 
-    def check(self, cvat: "CvatClient") -> None:  # noqa: ARG002
+    def check(self, cvat: "CvatClient") -> None:
         """Refuse a job: CVAT backs up none."""
         target_of(self.target, self.target_id, _KINDS)
 

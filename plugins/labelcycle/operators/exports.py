@@ -64,7 +64,7 @@ class CvatFetchOperator(CvatRequestOperator):
 
     def fetch(
         self,
-        context: Context,  # noqa: ARG002
+        context: Context,
         event: Mapping[str, Mapping[str, str]],
         request_id: str,
         deadline: str,

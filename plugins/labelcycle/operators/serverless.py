@@ -88,7 +88,7 @@ class CvatAutoAnnotateOperator(CvatRequestOperator):
         if begun:
             self._wait(*begun, jobs)
 
-    def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> None:  # noqa: ARG002
+    def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> None:
         """Fail with CVAT's words."""
         answer, message = ended(event)
         if answer != "finished":

@@ -1,15 +1,18 @@
 """Plan: what was planned is not planned again, and every batch on its way is in one shard."""
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from include.clients.ledger import LeaseTakenError
 from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import Stage
-from include.lifecycle.images import ImageState
+from include.lifecycle.images import ImageState, Reason
 from include.lifecycle.routing import NoScoresError, Route
 from include.steps.plan import batch_shards, plan_batches
 from include.steps.predict import read_predictions
@@ -111,3 +114,34 @@ def test_more_than_a_day_may_accept_is_for_people(new_world: Callable[..., World
     jobs = [job for batch in world.batches() for job in world.ledger.batches.jobs(batch.id)]
     assert sum(job.stop - job.start for job in jobs if job.route is Route.ACCEPT) == 4
     assert sum(job.stop - job.start for job in jobs if job.route is Route.REVIEW) == 8
+
+
+def photograph(shade: int, noise: int = 0) -> bytes:
+    """A picture with structure; another noise is hardly another picture."""
+    generator = np.random.default_rng(shade)
+    blocks = np.kron(generator.integers(0, 255, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    blocks[0, 0] = (1, 50, noise)  # what the model reads
+    target = io.BytesIO()
+    PIL.Image.fromarray(blocks).save(target, "PNG")
+    return target.getvalue()
+
+
+def test_of_images_that_look_alike_one_is_shown(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"near_duplicates": 4})
+    for number in range(4):
+        world.put(f"in/scene-{number}.png", photograph(number))
+        world.put(f"in/scene-{number}-again.png", photograph(number, noise=9))
+    world.plan()
+    assert dict(world.ledger.images.counts(world.project.name)) == {
+        (ImageState.BATCHED, None): 4,
+        (ImageState.QUARANTINED, Reason.NEAR_DUPLICATE): 4,
+    }
+
+
+def test_images_unlike_each_other_come_first_where_that_is_wanted(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"diversity": 1.0, "review_a_day": 4}, batches={"size": 4, "job_size": 2, "max_wait": 0})
+    for number in range(4):
+        for copy in range(3):
+            world.put(f"in/{number}-{copy}.png", photograph(number, noise=copy))
+    (batch,) = world.plan()
+    assert {image.uri[-7] for image in world.ledger.images.of_batch(batch.id)} == set("0123")

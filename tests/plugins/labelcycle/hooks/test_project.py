@@ -1,8 +1,13 @@
 """A project's clients: only what its file asks for is asked of Airflow."""
 
+import hashlib
 from pathlib import Path
 
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
 from labelcycle.hooks.project import ProjectClients
+from tests.include.annotators import networks
 
 _FILE = """
 name: signs
@@ -20,3 +25,17 @@ def test_where_cvat_gets_copies_no_keys_are_looked_for(tmp_path: Path) -> None:
     file.write_text(_FILE)
     with ProjectClients(str(file)) as clients:
         assert clients.storage_for_cvat is None
+
+
+def test_a_model_is_made_with_its_file_which_is_checked_against_what_is_stated(tmp_path: Path) -> None:
+    model = networks.save(tmp_path / "model.onnx", networks.yolov8)
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    weights = f"{{uri: {model}, sha256: {digest}}}"
+    file = tmp_path / "signs.yaml"
+    text = _FILE.replace("{model: rapidocr}", f"{{model: onnx_detector, name: shapes, weights: {weights}}}")
+    file.write_text(text.replace("{name: word}", "{name: red}, {name: green}, {name: blue}"))
+    with ProjectClients(str(file)) as clients:
+        assert clients.annotator(0).name == "shapes"
+    file.write_text(file.read_text().replace(digest, "0" * 64))
+    with pytest.raises(AirflowFailException, match=digest), ProjectClients(str(file)) as clients:
+        clients.annotator(0)
