@@ -59,8 +59,8 @@ class Routing(Section):
         default=None,
         ge=0,
         le=7,
-        description="Of images that wait together and whose perceptual hashes differ in so many of 64 bits at the most, "
-        "one is shown; null: all are.",
+        description="Of images that wait together and differ in so few of the 64 bits of their perceptual hashes, one is "
+        "shown; null: all are.",
     )
     seed: int = Field(
         default=0, description="Changes which jobs are audited, and which annotator of a name an image falls to."
