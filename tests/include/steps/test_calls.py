@@ -11,7 +11,7 @@ A_BATCH = {
     "create": 2,  # look for the task, make it
     "attach": 2,  # look whether it has data, attach it
     "check": 2,  # frames, jobs
-    "annotate": 2,  # one a job, of which a batch has two here
+    "annotate": 3,  # frames, and one a job, of which a batch has two here
     "route": 3,  # its jobs, and one for each
 }
 
