@@ -59,7 +59,7 @@ class Routing(Section):
         default=None,
         ge=0,
         le=7,
-        description="Of images that wait together and differ in so few of the 64 bits of their perceptual hashes, one is "
+        description="Of waiting images that differ in so few of the 64 bits of their perceptual hashes, one is "
         "shown; null: all are.",
     )
     seed: int = Field(
