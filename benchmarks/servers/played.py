@@ -105,11 +105,17 @@ class PlayedCvat:
     requests: dict[str, Played] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     troubles: list[tuple[float, float, Exception]] = field(default_factory=list)
+    unlisted: set[str] = field(default_factory=set)
     opened: int = 0
     _free: dict[str, list[float]] = field(default_factory=dict)
+    _last: float = -1.0
 
     def submit(self, request_id: str, seconds: float, at: float = 0.0, *, fails: bool = False) -> Played:
-        """A request that comes at a time, and needs so long once it is its turn. They must be given in order."""
+        """A request that comes at a time, and needs so long once it is its turn. They must be given in order.
+
+        No two come at the same time: each comes a millisecond after the one before at the earliest.
+        """
+        at = self._last = max(at, self._last + 0.001)
         queue = "import" if request_id.startswith("action=create") else request_id.partition("&")[0]
         free = self._free.setdefault(queue, [0.0] * self.workers)
         worker = free.index(min(free))
@@ -158,7 +164,8 @@ class PlayedCvat:
     def _rows(self, wanted: Callable[[Played], bool], filters: Mapping[str, str]) -> list[Request]:
         at, status = time(), filters.get("status")
         there = [one for one in self.requests.values() if one.came <= at and not one.forgotten(at) and wanted(one)]
-        return [one.shown(at) for one in reversed(there) if status in (None, one.status(at))]
+        there = [one for one in reversed(there) if one.id not in self.unlisted]
+        return [one.shown(at) for one in there if status in (None, one.status(at))]
 
     async def _answer(self, what: str, cost: float) -> None:
         self.calls.append(Call(time(), what, cost))
