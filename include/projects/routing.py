@@ -62,6 +62,11 @@ class Routing(Section):
         description="Of waiting images that differ in so few of the 64 bits of their perceptual hashes, one is "
         "shown; null: all are.",
     )
+    pin_below: Share | None = Field(
+        default=None,
+        description="Objects with a score below this are pinned as CVAT issues in jobs for people: of a job the 20 "
+        "least certain; null: none are.",
+    )
     seed: int = Field(
         default=0, description="Changes which jobs are audited, and which annotator of a name an image falls to."
     )

@@ -12,6 +12,7 @@ from include.clients.cvat.backups import Backups
 from include.clients.cvat.errors import NotFoundError
 from include.clients.cvat.exports import Exports
 from include.clients.cvat.imports import Imports
+from include.clients.cvat.issues import Issues
 from include.clients.cvat.records import (
     About,
     BucketAccess,
@@ -42,6 +43,7 @@ class CvatClient:
         self.exports = Exports(self._wire)
         self.imports = Imports(self._wire)
         self.backups = Backups(self._wire)
+        self.issues = Issues(self._wire)
         self.serverless = Serverless(self._wire)
 
     def __enter__(self) -> "CvatClient":
@@ -191,6 +193,10 @@ class CvatClient:
         query = {name: str(value) for name, value in filters.items()}
         rows = self._wire.list("/api/jobs", CvatJob, query | {"sort": "id"})
         return (job for job in rows if job.type == "annotation")
+
+    def jobs_by_id(self, ids: Sequence[int]) -> dict[int, CvatJob]:
+        """The annotation jobs of these ids, of so many as fit into a URL, by id; those that are gone are left out."""
+        return {job.id: job for job in self.jobs(filter=json.dumps({"in": [{"var": "id"}, list(ids)]}))}
 
     def jobs_updated_since(self, project_id: int, state: str, since: datetime | None) -> list[CvatJob]:
         """The project's annotation jobs in a state that changed at or after a time, in the order of their changes."""

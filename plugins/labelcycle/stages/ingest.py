@@ -136,13 +136,13 @@ def annotate(project_file: str, batch_ids: list[str]) -> int:
 
 @task
 def route_jobs(project_file: str, batch_ids: list[str]) -> int:
-    """Accept the sure jobs, save the audited ones; give the others to people, with the run's deadline."""
+    """Accept the sure jobs, save the audited ones; give the others to people, with pins and the run's deadline."""
     from include.steps.deadline import ask_review_by
     from include.steps.route import route_jobs as route
 
     review_by = options().review_by
     with ProjectClients(project_file) as clients:
-        routed = route(clients.project, batch_ids, clients.cvat, clients.ledger)
+        routed = route(clients.project, batch_ids, clients.cvat, clients.store, clients.ledger)
         if review_by is not None:
             ask_review_by(clients.project, batch_ids, review_by, clients.ledger)
         return routed

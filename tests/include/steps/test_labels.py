@@ -110,7 +110,7 @@ class World:
             settle(self._ended(batches), batches, cvat, ledger)
             check_frames(batches, cvat, ledger)
             annotate(project, batches, cvat, self.store, ledger)
-            route_jobs(project, batches, cvat, ledger)
+            route_jobs(project, batches, cvat, self.store, ledger)
 
     def _ended(self, batches: list[str]) -> dict[str, Outcome]:
         deadline = time.monotonic() + 30

@@ -137,7 +137,7 @@ class World:
         return annotate(self.project, self.ids(), self.cvat, self.store, self.ledger)
 
     def route(self) -> int:
-        return route_jobs(self.project, self.ids(), self.cvat, self.ledger)
+        return route_jobs(self.project, self.ids(), self.cvat, self.store, self.ledger)
 
     def carry(self, last: Stage = Stage.ROUTED) -> list[Batch]:
         """Plan, and carry all batches up to a stage."""
