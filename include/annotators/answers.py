@@ -1,6 +1,6 @@
 """What a DetectionFunction answers, checked and made into predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,7 @@ class Answers:
         that their ids do not hang on the model's order. No score means 1, as in CVAT. Raises BadAnswer for an unknown
         label or attribute, a score outside of 0..1, or a shape that is malformed or not inside the image.
         """
-        found = sorted((self._read(row, image) for row in answer), key=_order)
-        objects = (
-            Prediction(prediction_id(image.id, annotator, index), image.id, annotator, shape, score)
-            for index, (shape, score) in enumerate(found)
-        )
-        return ImagePredictions(image.id, annotator, tuple(objects))
+        return numbered((self._read(row, image) for row in answer), image.id, annotator)
 
     def _read(self, row: Any, image: Image) -> tuple[Shape, float]:
         label = self._labels.get(row.label_id)
@@ -63,6 +58,15 @@ class Answers:
         if wrong := fault(shape.type, shape.points, shape.rotation, image.header.width, image.header.height):
             raise BadAnswer(wrong)
         return shape, score
+
+
+def numbered(found: Iterable[tuple[Shape, float]], image_id: str, annotator: str) -> ImagePredictions:
+    """Shapes with their scores as the predictions for an image, in an order of their own."""
+    objects = (
+        Prediction(prediction_id(image_id, annotator, index), image_id, annotator, shape, score)
+        for index, (shape, score) in enumerate(sorted(found, key=_order))
+    )
+    return ImagePredictions(image_id, annotator, tuple(objects))
 
 
 def _type(row: Any) -> ShapeType:

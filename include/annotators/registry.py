@@ -13,6 +13,7 @@ from include.lifecycle.assignment import Version
 
 # The modules are imported when they are asked for: a model's library takes seconds.
 _KNOWN = {
+    "nuclio": "include.annotators.nuclio:Nuclio",
     "onnx_detector": "include.annotators.onnx_detector:OnnxDetector",
     "onnx_segmenter": "include.annotators.onnx_segmenter:OnnxSegmenter",
     "rapidocr": "include.annotators.rapidocr_text:RapidOcrText",
@@ -68,8 +69,10 @@ class Annotator:
 
     @property
     def loaded(self) -> Version:
-        """What plans need to know of it. A function whose scores say nothing says so: `scored` is False."""
-        return Version(self.id, getattr(self.function, "scored", True))
+        """What plans need to know of it. A function whose scores say nothing says so: `scored` is False; so does one
+        that is asked in CVAT: `deferred` is True."""
+        function = self.function
+        return Version(self.id, getattr(function, "scored", True), getattr(function, "deferred", False))
 
 
 def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None) -> Annotator:

@@ -10,10 +10,12 @@ from include.projects.model import Annotator
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An annotator as it is loaded: `name@version`, and whether its scores say anything."""
+    """An annotator as it is loaded: `name@version`, whether its scores say anything, and whether it is asked only once
+    the images are in CVAT."""
 
     id: str
     scored: bool = True
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

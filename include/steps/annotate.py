@@ -16,11 +16,14 @@ from include.lifecycle.shapes import Shape
 from include.projects.model import Project
 from include.steps.batches import BatchError, each_batch, task_of
 from include.steps.draw import JobPlan, cvat_job, draw
+from include.steps.functions import Functions
 from include.steps.predict import read_predictions
 
 
 def annotate(project: Project, batch_ids: Sequence[str], cvat: CvatClient, store: BulkStore, ledger: Ledger) -> int:
     """Bring the predictions of every checked batch into CVAT, job by job, and say for how many batches.
+
+    Annotators that live in CVAT are asked first, and their answers kept like those of others.
 
     A prediction that CVAT's rules do not allow is left out, with its reason in the log and the audit. A batch with more
     of them than the project's share is set aside before anything is drawn.
@@ -29,8 +32,10 @@ def annotate(project: Project, batch_ids: Sequence[str], cvat: CvatClient, store
     if project_id is None:
         raise BatchError(f"CVAT at {cvat.url} has no project {project.name!r} any more: somebody has deleted it")
     labels = cvat.labels(project_id)
+    functions = Functions(project, labels, cvat, store, ledger)
 
     def work(batch: Batch) -> None:
+        functions.ask(batch)
         jobs = ledger.batches.jobs(batch.id)
         plans = _plans(project, batch, jobs, labels, cvat, store, ledger)
         _check_refusals(project, batch, list(plans.values()))
@@ -72,7 +77,10 @@ def _answers(
     for annotator in (one.id for one in batch.asked if one.draws):
         found = read_predictions(project, annotator, list(answers), store, ledger)
         if lacking := [image.uri for image in images if image.id not in found]:
-            raise BatchError(f"the ledger has no predictions of {annotator} for {lacking[0]}: it was changed by hand")
+            raise BatchError(
+                f"the ledger has no predictions of {annotator} for {lacking[0]}: it was changed by hand, "
+                "or this is a function in CVAT that the project's file does not name so any more"
+            )
         for image_id, predictions in found.items():
             answers[image_id] += predictions.objects
     return answers

@@ -16,12 +16,13 @@ from include.clients.cvat import (
     NotFoundError,
     ProjectLabels,
 )
+from include.clients.cvat.shapes import shape_of
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Job
 from include.clients.tables import revision_table
 from include.lifecycle.reviews import Acceptance, Annotation, Revision, revision_id
 from include.lifecycle.routing import Route
-from include.lifecycle.shapes import Shape, ShapeType
+from include.lifecycle.shapes import Shape
 from include.projects.model import Project
 from include.steps.batches import log
 
@@ -138,14 +139,7 @@ def _shape(shape: CvatShape, labels: ProjectLabels) -> Shape:
         raise JobError(f"shape {shape.id} has the label {shape.label_id}, which the project does not have any more")
     if shape.type != label.type:
         raise JobError(f"shape {shape.id} is a {shape.type}, and {label.name!r} is a label for a {label.type}")
-    names = {spec.id: spec.name for spec in label.attributes}
-    if unknown := [a.spec_id for a in shape.attributes if a.spec_id not in names]:
+    known = {spec.id for spec in label.attributes}
+    if unknown := [a.spec_id for a in shape.attributes if a.spec_id not in known]:
         raise JobError(f"shape {shape.id} has the attribute {unknown[0]}, which {label.name!r} does not have any more")
-    return Shape(
-        label=label.name,
-        type=ShapeType(shape.type),
-        points=shape.points,
-        rotation=shape.rotation,
-        occluded=shape.occluded,
-        attributes=tuple(sorted((names[a.spec_id], a.value) for a in shape.attributes)),
-    )
+    return shape_of(shape, label)

@@ -60,8 +60,8 @@ def set_aside_near_duplicates(project: Project, versions: Sequence[Version], led
 
 
 def candidates(project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger) -> list[Candidate]:
-    """The waiting images that have the predictions of all annotators that are asked about them, in the order in which
-    people should see them."""
+    """The waiting images that have the predictions of all annotators that are asked about them, save those that are
+    asked in CVAT; in the order in which people should see them."""
     calibrations = Calibrations(project, store, ledger)
     scores: dict[str, list[float]] = {version.id: [] for version in versions if version.scored}
     found, features = [], dict[str, bytes]()
@@ -80,15 +80,17 @@ def candidates(project: Project, versions: Sequence[Version], store: BulkStore, 
 def _answered(
     project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger
 ) -> Iterator[tuple[WaitingImage, tuple[Asked, ...], Answers]]:
-    waiting = ledger.images.waiting(project.name, [version.id for version in versions])
+    now = [version.id for version in versions if not version.deferred]
+    waiting = ledger.images.waiting(project.name, now, unpredicted=len(now) < len(versions))
     for start in range(0, len(waiting), _AT_ONCE):
         images = waiting[start : start + _AT_ONCE]
         ids = [image.image_id for image in images]
-        read = {version.id: read_predictions(project, version.id, ids, store, ledger) for version in versions}
+        read = {id_: read_predictions(project, id_, ids, store, ledger) for id_ in now}
         for image in images:
             asked = asked_about(project, versions, image.image_id)
-            if all(image.image_id in read[one.id] for one in asked):
-                yield image, asked, {one.id: read[one.id][image.image_id].objects for one in asked}
+            mine = [one.id for one in asked if one.id in read]
+            if all(image.image_id in read[id_] for id_ in mine):
+                yield image, asked, {id_: read[id_][image.image_id].objects for id_ in mine}
 
 
 def asked_about(project: Project, versions: Sequence[Version], image_id: str) -> tuple[Asked, ...]:
@@ -104,7 +106,7 @@ def _candidate(
     blind = {version.id for version in versions if not version.scored}
     drawing = [one.id for one in asked if one.draws]
     unscored = sorted(blind & set(drawing))
-    found = [one for id_ in drawing for one in answers[id_]]
+    found = [one for id_ in drawing for one in answers.get(id_, ())]
     said = Verdict(Certainty.UNSURE, f"{unscored[0]} gives no scores") if unscored else verdict(found, project.routing)
     scored = [objects for id_, objects in answers.items() if id_ not in blind]
     heard = list(answers.values()) if project.routing.order == "disagreement" else scored

@@ -38,9 +38,11 @@ def prediction_shards(
     project: Project, versions: Sequence[Version], ledger: Ledger, size: int
 ) -> list[PredictionShard]:
     """The images without an annotator's answers, cut into shards that can run side by side; the versions
-    are those of the project's annotators, in the file's order."""
+    are those of the project's annotators, in the file's order. Those that are asked in CVAT are left out."""
     shards: list[PredictionShard] = []
     for place, version in enumerate(versions):
+        if version.deferred:
+            continue
         after = ""
         while images := ledger.images.unpredicted(project.name, version.id, after, size):
             if asked := _assigned_to(place, images, project):
@@ -101,7 +103,13 @@ def _keep(
     if not answered:
         return
     ledger.images.record_looks(project.name, {one.predictions.image_id: one.look for one in answered if one.look})
-    answers = [one.predictions for one in answered]
+    keep_predictions(project, annotator, [one.predictions for one in answered], store, ledger)
+
+
+def keep_predictions(
+    project: Project, annotator: str, answers: Sequence[ImagePredictions], store: BulkStore, ledger: Ledger
+) -> None:
+    """Keep an annotator's answers and record where they are."""
     uri = store.write(f"predictions/{project.name}", predictions_table(answers))
     rows = [
         PredictedImage(

@@ -56,7 +56,7 @@ def preview_ingest(
 
 
 def _unpredicted(project: Project, versions: Sequence[Version], ledger: Ledger) -> Iterator[tuple[str, str]]:
-    for version in versions:
+    for version in (one for one in versions if not one.deferred):
         for image in ledger.images.unpredicted(project.name, version.id, "", None):
             if version.id in [one.id for one in asked_about(project, versions, image.id)]:
                 yield image.id, image.uri

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from include.clients.cvat.errors import InvalidError, NotFoundError
+from include.clients.cvat.errors import InvalidError, NotFoundError, UnknownOutcomeError, UnreachableError
 from include.clients.cvat.exports import Kind, Target
-from include.clients.cvat.records import Annotations, CvatShape, LabelRow
+from include.clients.cvat.records import Annotations, CvatShape, LabelRow, NewShape
 from include.clients.cvat.wire import Wire
 
 
@@ -66,6 +66,18 @@ class Run(msgspec.Struct, frozen=True):
         return self.status == "finished" and self.progress == 100
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """What a function finds in a frame, by the task's labels; tags and tracks as they came."""
+
+    shapes: list[NewShape] = []
+    tags: list[msgspec.Raw] = []
+    tracks: list[msgspec.Raw] = []
+
+
+class FunctionFailed(UnreachableError):
+    """A function gave no answer about a frame, or an error: another try may have one. Nothing was changed."""
+
+
 class WrongFunction(InvalidError):
     """The function does not exist, is no detector, or cannot be mapped to the task's labels."""
 
@@ -97,6 +109,20 @@ class Serverless:
             return self._wire.get(_path(request_id(task_id)), Run)
         return None
 
+    def look(
+        self, function_id: str, task_id: int, frame: int, *, mapping: Mapping[str, str], threshold: float | None = None
+    ) -> tuple[Seen, str]:
+        """What a function finds in one frame of a task, and CVAT's id of this request; nothing is stored.
+
+        The mapping is from its labels to the task's; others are left out. Raises FunctionFailed.
+        """
+        body: dict[str, Any] = {"task": task_id, "frame": frame, "mapping": _sent(mapping)}
+        body |= {} if threshold is None else {"threshold": threshold}
+        try:
+            return self._wire.traced("POST", f"/api/lambda/functions/{quote(function_id, safe='')}", Seen, body)
+        except UnknownOutcomeError as error:
+            raise FunctionFailed(str(error)) from error
+
     def start(
         self,
         function_id: str,
@@ -116,7 +142,7 @@ class Serverless:
             "function": function_id,
             "task": task_id,
             "cleanup": cleanup,
-            "mapping": {theirs: {"name": ours} for theirs, ours in mapping.items()},
+            "mapping": _sent(mapping),
         }
         body |= {} if job_id is None else {"job": job_id}
         body |= {} if threshold is None else {"threshold": threshold}
@@ -136,6 +162,10 @@ class Serverless:
         """Delete shapes; one that is gone already is no error."""
         body = {"version": 0, "tags": [], "tracks": [], "shapes": msgspec.to_builtins(shapes)}
         self._wire.call("PATCH", f"{target.path}/annotations", None, query={"action": "delete"}, body=body)
+
+
+def _sent(mapping: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {theirs: {"name": ours} for theirs, ours in mapping.items()}
 
 
 def _path(run_id: str) -> str:

@@ -103,16 +103,15 @@ class Wire:
 
         `answered` are statuses from 400 on whose bodies are answers all the same.
         """
-        self._log_in()
-        response = self._send(method, path, query, body, headers or {})
-        if response.status == 401 and self._access.username:  # a session ends after some days; nothing was done then
-            self._log_in_again()
-            response = self._send(method, path, query, body, headers or {})
-        if response.status >= 400 and response.status not in answered:
-            raise error_of(method, self.url + path, response.status, response.headers, response.data)
+        response = self._answer(method, path, query, body, headers or {}, answered)
         if answer is None:
             return None  # type: ignore[return-value]
         return decode(response.data, answer, f"{method} {path}")
+
+    def traced(self, method: str, path: str, answer: type[T], body: Any) -> tuple[T, str]:
+        """As `call`, with the id under which the server's logs have this request (x-request-id)."""
+        response = self._answer(method, path, None, body, {}, frozenset())
+        return decode(response.data, answer, f"{method} {path}"), response.headers.get("x-request-id", "none")
 
     @contextmanager
     def stream(
@@ -156,6 +155,24 @@ class Wire:
         if response.status >= 400:
             raise error_of(method, url, response.status, response.headers, response.data)
         return response.headers
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Any,
+        headers: Mapping[str, str],
+        answered: frozenset[int],
+    ) -> urllib3.BaseHTTPResponse:
+        self._log_in()
+        response = self._send(method, path, query, body, headers)
+        if response.status == 401 and self._access.username:  # a session ends after some days; nothing was done then
+            self._log_in_again()
+            response = self._send(method, path, query, body, headers)
+        if response.status >= 400 and response.status not in answered:
+            raise error_of(method, self.url + path, response.status, response.headers, response.data)
+        return response
 
     def _send(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Any, more: Mapping[str, str]

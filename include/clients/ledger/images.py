@@ -151,8 +151,10 @@ class ImageTable:
             with self._engine.begin() as connection:
                 connection.execute(these, rows)
 
-    def waiting(self, project: str, annotators: Sequence[str]) -> list[WaitingImage]:
-        """All waiting images with predictions of at least one of these annotators."""
+    def waiting(self, project: str, annotators: Sequence[str], *, unpredicted: bool = False) -> list[WaitingImage]:
+        """All waiting images with predictions of at least one of these annotators; and those without any, if they are
+        wanted."""
+        of_these = (predictions.c.project == images.c.project) & (predictions.c.image_id == images.c.id)
         query = (
             select(
                 images.c.id,
@@ -163,9 +165,8 @@ class ImageTable:
                 predictions.c.annotator,
                 predictions.c.lowest_score,
             )
-            .join(predictions, (predictions.c.project == images.c.project) & (predictions.c.image_id == images.c.id))
+            .join(predictions, of_these & predictions.c.annotator.in_(annotators), isouter=unpredicted)
             .where(images.c.project == project, images.c.state == ImageState.WAITING)
-            .where(predictions.c.annotator.in_(annotators))
             .order_by(images.c.uri, images.c.id)
         )
         with self._engine.connect() as connection:
@@ -224,8 +225,8 @@ def _image(row: Row[Any]) -> Image:
 
 
 def _waiting(rows: Sequence[Any]) -> WaitingImage:
-    """From its rows, one an annotator."""
-    first, lowest = rows[0], {row.annotator: row.lowest_score for row in rows}
+    """From its rows, one an annotator; one without an annotator where there is none."""
+    first, lowest = rows[0], {row.annotator: row.lowest_score for row in rows if row.annotator}
     look = Look(first.phash, first.features) if first.phash else None
     return WaitingImage(first.id, first.uri, first.discovered_at, lowest, look)
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from include.annotators.decoders import Form
+from include.annotators.nuclio import Settings as NuclioSettings
 from include.annotators.onnx_detector import Settings as DetectorSettings
 from include.annotators.onnx_segmenter import Settings as SegmenterSettings
 from include.annotators.rapidocr_text import Settings as RapidOcrSettings
@@ -50,15 +51,16 @@ def test_the_settings_of_the_first_example_are_ones() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", section["weights"]["sha256"])
 
 
-def test_the_settings_of_the_vision_language_model_are_right() -> None:
-    (section,) = yaml.safe_load(YAMLS[1])["annotators"]
+@pytest.mark.parametrize("example", [1, 2], ids=["vlm", "nuclio"])
+def test_the_settings_of_models_without_scores_are_right(example: int) -> None:
+    (section,) = yaml.safe_load(YAMLS[example])["annotators"]
     assert load(section["model"], section["settings"]).loaded.scored is False
 
 
 @pytest.mark.parametrize(
     "settings",
-    [DetectorSettings, SegmenterSettings, ServedSettings, VlmSettings, RapidOcrSettings],
-    ids=["detector", "segmenter", "served", "vlm", "rapidocr"],
+    [DetectorSettings, SegmenterSettings, ServedSettings, VlmSettings, NuclioSettings, RapidOcrSettings],
+    ids=["detector", "segmenter", "served", "vlm", "nuclio", "rapidocr"],
 )
 def test_every_setting_is_named(settings: type) -> None:
     assert [name for name in settings.model_fields if f"`{name}`" not in PAGE] == []

@@ -48,7 +48,7 @@ def test_a_users_own_annotator_takes_its_settings(own_module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "what"),
     [
-        ("yolo", {}, "there is no annotator 'yolo': known are onnx_detector, .*; your own is named module:attribute"),
+        ("yolo", {}, "there is no annotator 'yolo': known are nuclio, .*; your own is named module:attribute"),
         ("no_such_module:Corners", {}, "cannot be imported: No module named 'no_such_module'"),
         ("own_annotators:Edges", {}, "cannot be imported: .*has no attribute 'Edges'"),
         ("own_annotators:Corners", {"size": 5}, "does not take the settings {'size': 5}: .*unexpected keyword"),

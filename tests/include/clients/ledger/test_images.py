@@ -280,6 +280,16 @@ def test_a_prediction_is_recorded_once(ledger: Ledger) -> None:
     assert waiting == {a: {ANNOTATOR: None}, b: {ANNOTATOR: 0.8}}
 
 
+def test_waiting_images_without_predictions_are_told_only_if_wanted(ledger: Ledger) -> None:
+    a, b = add(ledger, "a", "b")
+    predict(ledger, [a])
+    assert [image.image_id for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [a]
+    found = ledger.images.waiting(PROJECT, [ANNOTATOR], unpredicted=True)
+    assert [(image.image_id, dict(image.lowest)) for image in found] == [(a, {ANNOTATOR: 0.5}), (b, {})]
+    found = ledger.images.waiting(PROJECT, [], unpredicted=True)
+    assert [(image.image_id, dict(image.lowest)) for image in found] == [(a, {}), (b, {})]
+
+
 def test_a_waiting_image_tells_all_annotators_that_answered(ledger: Ledger) -> None:
     a, b, c = add(ledger, "a", "b", "c")
     predict(ledger, [a, b])
