@@ -8,8 +8,10 @@ from include.clients.ledger.calibrations import CalibrationTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
+from include.clients.ledger.people import PeoplesJobs
 from include.clients.ledger.plans import NotWaitingError
 from include.clients.ledger.predictions import PredictionTable
+from include.clients.ledger.refreshes import RefreshTable
 from include.clients.ledger.releases import PinnedError, ReleaseTable
 from include.clients.ledger.reviews import ReviewTable
 
@@ -34,6 +36,8 @@ class Ledger:
         self.images = ImageTable(engine)
         self.predictions = PredictionTable(engine)
         self.batches = BatchTable(engine)
+        self.refreshes = RefreshTable(engine)
+        self.people = PeoplesJobs(engine)
         self.reviews = ReviewTable(engine)
         self.calibrations = CalibrationTable(engine)
         self.releases = ReleaseTable(engine)

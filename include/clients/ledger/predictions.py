@@ -48,6 +48,16 @@ class PredictionTable:
         with self._engine.connect() as connection:
             return _uris(connection, project, annotator, image_ids)
 
+    def annotators(self, project: str, image_ids: Sequence[str]) -> list[str]:
+        """All annotators (`name@version`) that ever answered about any of these images, sorted."""
+        found: set[str] = set()
+        with self._engine.connect() as connection:
+            for chunk in chunks(image_ids):
+                query = select(predictions.c.annotator).distinct()
+                mine = query.where(predictions.c.project == project, predictions.c.image_id.in_(chunk))
+                found |= set(connection.scalars(mine))
+        return sorted(found)
+
 
 def _uris(connection: Connection, project: str, annotator: str, image_ids: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}

@@ -1,15 +1,14 @@
 """The ledger's revisions and evaluations."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, insert, select, update
+from sqlalchemy import Engine, Select, insert, select, update
 
 from include.clients.ledger.database import change
-from include.clients.ledger.tables import batch_annotators, batches, evaluations, jobs, revisions
+from include.clients.ledger.refreshes import Shown
+from include.clients.ledger.tables import evaluations, jobs, revisions
 from include.lifecycle.assignment import Asked
 from include.lifecycle.reviews import Acceptance, Revision
 
@@ -17,7 +16,7 @@ from include.lifecycle.reviews import Acceptance, Revision
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
     """Where a job's current revision is kept, how it came to count, and the annotators that were asked about its
-    images."""
+    images, or whose newer versions took their place before people began."""
 
     id: str
     batch_id: str
@@ -78,13 +77,13 @@ class ReviewTable:
             .order_by(revisions.c.batch_id, revisions.c.job_index)
         )
         with self._engine.connect() as connection:
-            asked = _asked(connection, project)
+            shown = Shown(connection, project)
             return [
                 RevisionRecord(
                     id=row.id,
                     batch_id=row.batch_id,
                     job_index=row.job_index,
-                    asked=tuple(asked[row.batch_id]),
+                    asked=shown.of(row.batch_id, row.job_index),
                     uri=row.uri,
                     accepted=Acceptance(row.accepted),
                     finished_at=row.finished_at,
@@ -120,14 +119,6 @@ class ReviewTable:
         if row is None:
             return None
         return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
-
-
-def _asked(connection: Connection, project: str) -> Mapping[str, list[Asked]]:
-    query = select(batch_annotators).join(batches).where(batches.c.project == project)
-    found: dict[str, list[Asked]] = defaultdict(list)
-    for row in connection.execute(query.order_by(batch_annotators.c.position)):
-        found[row.batch_id].append(Asked(row.annotator, row.draws))
-    return found
 
 
 def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -179,6 +180,29 @@ applied_shapes = Table(
     Column("job_index", Integer, nullable=False),
     Column("shape_id", BigInteger, nullable=False),
     UniqueConstraint("batch_id", "shape_id"),
+)
+
+job_annotators = Table(
+    "job_annotators",  # of a job that was brought up to date since its batch was planned: whose predictions it shows
+    metadata,
+    Column("batch_id", String(100), primary_key=True),
+    Column("job_index", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("annotator", String(200), nullable=False),
+    Column("draws", Boolean, nullable=False),
+    ForeignKeyConstraint(["batch_id", "job_index"], ["jobs.batch_id", "jobs.index"]),
+    UniqueConstraint("batch_id", "job_index", "annotator"),
+)
+
+refreshes = Table(
+    "refreshes",  # jobs that are being brought up to date
+    metadata,
+    Column("batch_id", String(100), primary_key=True),
+    Column("job_index", Integer, primary_key=True),
+    Column("plan", String(1100), nullable=False),  # where it is kept what is to be done
+    Column("known_update", String(40), nullable=False),  # CVAT's updated_date when all was as the ledger says
+    Column("called_at", Utc),  # when a call was made since, whose outcome is unknown
+    ForeignKeyConstraint(["batch_id", "job_index"], ["jobs.batch_id", "jobs.index"]),
 )
 
 revisions = Table(

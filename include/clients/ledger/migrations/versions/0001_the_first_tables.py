@@ -209,9 +209,40 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("revisions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_revisions_project"), ["project"], unique=False)
+    op.create_table(
+        "job_annotators",
+        sa.Column("batch_id", sa.String(length=100), nullable=False),
+        sa.Column("job_index", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("annotator", sa.String(length=200), nullable=False),
+        sa.Column("draws", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["batch_id", "job_index"],
+            ["jobs.batch_id", "jobs.index"],
+            name=op.f("fk_job_annotators_batch_id_job_index"),
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "job_index", "position", name=op.f("pk_job_annotators")),
+        sa.UniqueConstraint(
+            "batch_id", "job_index", "annotator", name=op.f("uq_job_annotators_batch_id_job_index_annotator")
+        ),
+    )
+    op.create_table(
+        "refreshes",
+        sa.Column("batch_id", sa.String(length=100), nullable=False),
+        sa.Column("job_index", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.String(length=1100), nullable=False),
+        sa.Column("known_update", sa.String(length=40), nullable=False),
+        sa.Column("called_at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id", "job_index"], ["jobs.batch_id", "jobs.index"], name=op.f("fk_refreshes_batch_id_job_index")
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "job_index", name=op.f("pk_refreshes")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("refreshes")
+    op.drop_table("job_annotators")
     with op.batch_alter_table("revisions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_revisions_project"))
 
