@@ -86,6 +86,9 @@ class Annotator(Section):
         gt=0,
         description="The share of the images it is asked about: annotators of one name split them (A/B).",
     )
+    images_a_run: int | None = Field(
+        default=None, ge=1, description="The most images it is asked about in a run, the others wait; null: any number."
+    )
     draws: bool = Field(
         default=True, description="false: people do not see its predictions; they are kept and measured."
     )

@@ -38,15 +38,17 @@ def prediction_shards(
     project: Project, versions: Sequence[Version], ledger: Ledger, size: int
 ) -> list[PredictionShard]:
     """The images without an annotator's answers, cut into shards that can run side by side; the versions
-    are those of the project's annotators, in the file's order. Those that are asked in CVAT are left out."""
+    are those of the project's annotators, in the file's order. Those that are asked in CVAT are left out; of the others
+    each has the first images alone, where it has a limit for a run."""
     shards: list[PredictionShard] = []
     for place, version in enumerate(versions):
         if version.deferred:
             continue
-        after = ""
-        while images := ledger.images.unpredicted(project.name, version.id, after, size):
-            if asked := _assigned_to(place, images, project):
-                shards.append(PredictionShard(place, after, images[-1].uri, len(asked)))
+        after, left = "", project.annotators[place].images_a_run
+        while left != 0 and (images := ledger.images.unpredicted(project.name, version.id, after, size)):
+            if asked := _assigned_to(place, images, project)[:left]:
+                shards.append(PredictionShard(place, after, asked[-1].uri, len(asked)))
+            left = None if left is None else left - len(asked)
             after = images[-1].uri
     return shards
 

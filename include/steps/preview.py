@@ -22,6 +22,7 @@ _UNKNOWN = Verdict(Certainty.UNSURE, "not predicted yet")
 class IngestPreview(Discovery):
     """What discovery would find, the images that would then be predicted, and the batches that would be planned.
 
+    Also counted are images beyond what an annotator is asked about in a run (images_a_run): they wait for a later one.
     Batches are as many as if no image that is to be predicted were sure: which images come together hangs on the
     predictions, and so it does, where a batch is not full, whether it waits.
     """

@@ -1,5 +1,6 @@
 """Predict: every image is asked about once, whatever is killed; what fails goes to quarantine."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from unittest.mock import ANY
 
@@ -48,6 +49,32 @@ def looks(world: World) -> dict[str, Look | None]:
 def asked(annotator: Annotator) -> list[str]:
     assert isinstance(annotator.function, Dots)
     return annotator.function.asked
+
+
+def test_a_limit_for_a_run_leaves_the_others_to_the_next(new_world: Callable[..., World]) -> None:
+    world = new_world(annotators=[{"model": DOTS, "images_a_run": 4}, {"model": DOTS, "name": "free"}])
+    world.land(7)
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    cut = shards(world, 3)
+    assert [(shard.annotator, shard.images) for shard in cut] == [(0, 3), (0, 1), (1, 3), (1, 3), (1, 1)]
+    annotator = world.annotator
+    for shard in cut[:2]:
+        predict(world, annotator, shard)
+    assert len(asked(annotator)) == 4
+    assert [(shard.annotator, shard.images) for shard in shards(world, 100)] == [(0, 3), (1, 7)]
+
+
+def test_of_a_limit_nothing_is_spent_on_images_of_another_version(new_world: Callable[..., World]) -> None:
+    halves = [{"model": DOTS, "share": 0.5, "images_a_run": 2}, {"model": DOTS, "share": 0.5}]
+    world = new_world(annotators=halves)
+    world.land(12)
+    discover_images(world.project, world.bucket, world.ledger, NOW)
+    limited = [shard for shard in shards(world, 5) if shard.annotator == 0]
+    assert sum(shard.images for shard in limited) == 2
+    annotator = world.annotator
+    for shard in limited:
+        predict(world, annotator, shard)
+    assert len(asked(annotator)) == 2
 
 
 def test_shards_hold_every_image_once(world: World, images: list[str]) -> None:
