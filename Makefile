@@ -65,6 +65,9 @@ format: $(STAMP)  ## mend lint and format
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
 
+contract: $(STAMP)  ## what CVAT promises, on the emulator, or on a real server: CVAT_URL=… CVAT_TOKEN=…
+	$(BIN)/python -m pytest -q tests/contract
+
 test-live: $(STAMP)  ## Airflow's own scheduler and triggerer, through the REST API: minutes
 	$(BIN)/python -m pytest -q -m live tests/live
 
@@ -82,4 +85,4 @@ bench: $(STAMP)  ## benchmarks against other ways, as ratios, and docs/benchmark
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help bench drill drill-long up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help contract bench drill drill-long up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
