@@ -132,14 +132,14 @@ class Line:
             self._begun = self.due = now
         del self.waits[wait.request_id]
 
-    def not_yet(self, wait: Wait, now: float) -> None:
-        """It was looked at and has not ended: wait for its expected end, then a share of what was waited already."""
+    def not_yet(self, wait: Wait, asked: float, now: float) -> None:
+        """It was asked for and has not ended: wait for its expected end, then a share of what was waited already."""
         self.streak = 0
         if wait.suspected:  # and is there all the same: who is the oldest is not known yet
             wait.suspected, self.due = False, now
             return
         pause = min(max(_SHARE_OF_WAITED * (now - wait.joined), _SHORTEST), _LONGEST)
-        self.due = max(now + pause, self._begun + self._lead(wait))
+        self.due = max(asked + pause, now + pause / 2, self._begun + self._lead(wait))
 
     def suspect(self, wait: Wait, now: float) -> None:
         """The server's list does not have it: it is asked for first, once sorted."""

@@ -92,7 +92,7 @@ class Looks:
     async def _ask(self, wait: Wait) -> None:
         if not self._waits.has(wait):  # it has ended since this was planned
             return
-        line = self._waits.line(wait)
+        line, asked = self._waits.line(wait), _time()
         try:
             request = await self._questions.get(wait.request_id)
         except (NotFoundError, InvalidError) as error:  # 400: its task is gone
@@ -105,7 +105,7 @@ class Looks:
         else:
             line.streak += 1
             if not self._waits.note(wait, request, _time(), self._now()):
-                line.not_yet(wait, _time())
+                line.not_yet(wait, asked, _time())
                 line.sort()
 
     # All
