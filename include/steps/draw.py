@@ -6,27 +6,17 @@ have been since.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from include.clients.cvat import CvatClient, CvatJob, CvatShape, NewShape
 from include.clients.cvat.writing import PeopleWereThere, compare, look, parts_of
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Applied, Batch, Job
-from include.lifecycle.predictions import Prediction
 from include.projects.model import Project
 from include.steps.batches import BatchError, log, seconds_left, words
+from include.steps.planned import JobPlan
 
 _SAVED = timedelta(seconds=1)  # a job changed that long after it was made has been saved by somebody
-
-
-@dataclass(frozen=True, slots=True)
-class JobPlan:
-    """What is to be drawn in a job, in the order of frames, each shape with its prediction; and why others are not."""
-
-    predictions: list[Prediction] = field(default_factory=list)
-    shapes: list[NewShape] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
 
 
 def draw(project: Project, batch: Batch, job: Job, plan: JobPlan, cvat: CvatClient, ledger: Ledger) -> None:
@@ -61,7 +51,7 @@ def _brought(
     missing = [part for part in parts_of(plan.shapes) if part.start not in ids]
     for part in missing:
         ledger.batches.intend(batch.id, job.index, datetime.now(UTC))
-        created = _created(words(batch, job), cvat_job(job), plan.shapes[part.start : part.stop], cvat)
+        created = create_shapes(words(batch, job), cvat_job(job), plan.shapes[part.start : part.stop], cvat)
         made = {place: shape.id for place, shape in zip(part, created, strict=True)}
         _record(batch, job, plan, made, ledger)
         ids |= made
@@ -105,8 +95,8 @@ def _was_saved(job: CvatJob) -> bool:
     return datetime.fromisoformat(job.updated_date) - datetime.fromisoformat(job.created_date) > _SAVED
 
 
-def _created(where: str, cvat_id: int, shapes: Sequence[NewShape], cvat: CvatClient) -> Sequence[CvatShape]:
-    """Shapes made in CVAT, which answers with those of one job in the order sent."""
+def create_shapes(where: str, cvat_id: int, shapes: Sequence[NewShape], cvat: CvatClient) -> Sequence[CvatShape]:
+    """Shapes made in CVAT, which answers with those of one job in the order sent. Raises UnknownOutcomeError."""
     created = cvat.annotations.create(cvat_id, shapes)
     if [look(shape) for shape in shapes] != [look(shape) for shape in created]:
         raise BatchError(f"{where}: CVAT did not create what it was sent: {len(created)} of {len(shapes)} shapes")
