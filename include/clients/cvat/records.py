@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CvatAccess:
-    """Where CVAT is and who asks: a personal access token, or a user and a password."""
+    """Where CVAT is and who asks: a personal access token, or a user and a password. `interactive`: a person waits for
+    the answer, and would rather hear soon that there is none."""
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -26,6 +27,7 @@ class CvatAccess:
     password: str | None = field(default=None, repr=False)
     organization: str = ""
     verify_tls: bool = True
+    interactive: bool = False
 
 
 class CvatTask(msgspec.Struct, frozen=True):

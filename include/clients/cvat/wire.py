@@ -4,6 +4,7 @@ The SDK keeps the session, the credentials and TLS. Answers are decoded from raw
 models cost several times the server's own time.
 """
 
+import math
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from urllib.parse import urlencode
 
 import msgspec
 import urllib3
-from cvat_sdk import Client, exceptions
-from cvat_sdk.core.client import AccessTokenCredentials, Config, PasswordCredentials
+from cvat_sdk import Client, exceptions, models
+from cvat_sdk.core.client import Config
 
 from include.clients.cvat.errors import (
     CvatError,
@@ -30,6 +31,7 @@ from include.clients.cvat.records import CvatAccess, decode
 
 T = TypeVar("T")
 _TIMEOUT = (10.0, 120.0)  # to connect, to read: seconds
+_SOON = (3.0, 10.0)  # the same, while a person waits
 _PAGE = 1000
 # The SDK would repeat a DELETE too, which then finds nothing, and wait for hours where a Retry-After says so. What
 # never reached the server is repeated whatever it is; anything else only if it reads.
@@ -41,6 +43,7 @@ _RETRIES = urllib3.Retry(
     raise_on_status=False,
     retry_after_max=30,
 )
+_ONE_RETRY = _RETRIES.new(total=1, retry_after_max=2)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -58,7 +61,8 @@ class Wire:
         self._sdk = Client(access.url, config=Config(verify_ssl=access.verify_tls), check_server_version=False)
         self._sdk.organization_slug = access.organization or None
         self._connections: urllib3.PoolManager = self._sdk.api_client.rest_client.pool_manager
-        self._connections.connection_pool_kw["retries"] = _RETRIES
+        self._connections.connection_pool_kw["retries"] = _ONE_RETRY if access.interactive else _RETRIES
+        self._patience = _SOON if access.interactive else _TIMEOUT
         self._logged_in = False
 
     @property
@@ -124,7 +128,7 @@ class Wire:
         self._log_in()
         common, parameters = self._headers("GET", query)
         url = f"{self.url}{path}?{urlencode(parameters)}"
-        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=min(_TIMEOUT[1], patience))
+        timeout = self._timeout(patience)
         wanted = {**common, **headers, "Accept": "*/*", "Accept-Encoding": "identity"}
         try:
             response = self._connections.request("GET", url, headers=wanted, timeout=timeout, preload_content=False)
@@ -147,7 +151,7 @@ class Wire:
         """
         self._log_in()
         common, _ = self._headers(method, None)
-        url, timeout = self.url + path, urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
+        url, timeout = self.url + path, self._timeout()
         try:
             response = self._connections.request(method, url, body=body, headers={**common, **headers}, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
@@ -184,7 +188,7 @@ class Wire:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
-        timeout = urllib3.Timeout(connect=_TIMEOUT[0], read=_TIMEOUT[1])
+        timeout = self._timeout()
         try:
             return self._connections.request(method, url, body=content, headers=headers, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
@@ -204,7 +208,7 @@ class Wire:
         if self._logged_in:
             return
         try:
-            self._sdk.login(_credentials(self._access))
+            self._give_credentials()
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"CVAT at {self.url} cannot be reached: {_cause(error)}") from error
         except exceptions.ApiException as error:
@@ -212,19 +216,27 @@ class Wire:
             raise login_error(self.url, self._access.username, error.status, error.headers or {}, body) from error
         self._logged_in = True
 
+    def _give_credentials(self) -> None:
+        """As the SDK's own login, which would wait for an answer for ever."""
+        access, api = self._access, self._sdk.api_client
+        if access.token:
+            api.configuration.access_token = access.token
+        elif access.username and access.password:
+            form = models.LoginSerializerExRequest(username=access.username, password=access.password)
+            api.auth_api.create_login(form, _request_timeout=self._patience)
+            api.configuration.api_key["csrfHeaderAuth"] = api.cookies["csrftoken"].value
+        else:
+            raise UnauthorizedError(f"no credentials for CVAT at {access.url}: give a token, or a user and a password")
+
+    def _timeout(self, most: float = math.inf) -> urllib3.Timeout:
+        connect, read = self._patience
+        return urllib3.Timeout(connect=connect, read=min(read, most))
+
     def _log_in_again(self) -> None:
         self._sdk.api_client.cookies.clear()
         self._sdk.api_client.configuration.api_key.pop("csrfHeaderAuth", None)
         self._logged_in = False
         self._log_in()
-
-
-def _credentials(access: CvatAccess) -> AccessTokenCredentials | PasswordCredentials:
-    if access.token:
-        return AccessTokenCredentials(access.token)
-    if access.username and access.password:
-        return PasswordCredentials(access.username, access.password)
-    raise UnauthorizedError(f"no credentials for CVAT at {access.url}: give a token, or a user and a password")
 
 
 def _lost(method: str, url: str, path: str, error: urllib3.exceptions.HTTPError) -> CvatError:

@@ -35,6 +35,19 @@ class Leases:
                 mine = (leases.c.name == name) & (leases.c.holder == holder)
                 connection.execute(delete(leases).where(mine))
 
+    def claim(self, name: str, holder: str, lasts: timedelta) -> bool:
+        """Take a lease, or take it for longer, and let it end by itself; False where somebody else holds it.
+
+        What has ended is forgotten: nobody else would ever ask for it.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(delete(leases).where(leases.c.expires_at <= datetime.now(UTC)))
+        try:
+            self._take(name, holder, lasts)
+        except LeaseTakenError:
+            return False
+        return True
+
     def _take(self, name: str, holder: str, lasts: timedelta) -> None:
         now = datetime.now(UTC)
         row = {"holder": holder, "expires_at": now + lasts}

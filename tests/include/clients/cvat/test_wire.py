@@ -175,6 +175,23 @@ def test_a_read_that_breaks_the_server_is_not_repeated_and_one_that_fails_for_lo
     assert len(calls.made) == 4
 
 
+def test_a_person_who_waits_is_told_soon(server: Emulated) -> None:
+    with CvatClient(replace(server.token(), interactive=True)) as cvat:
+        cvat.version()
+        server.fault("GET", "/api/projects", status=503, count=100)
+        with calls_to(server) as calls, pytest.raises(UnreachableError):
+            cvat.find_project("none")
+    assert len(calls.made) == 2
+
+
+def test_a_login_that_is_not_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.clients.cvat.wire._SOON", (0.3, 0.3))
+    with create_server(("127.0.0.1", 0)) as silent:
+        access = CvatAccess(f"http://127.0.0.1:{silent.getsockname()[1]}", username="a", password="b", interactive=True)
+        with CvatClient(access) as cvat, pytest.raises(UnreachableError, match="Read timed out"):
+            cvat.find_project("none")
+
+
 @pytest.mark.parametrize("fault", [{"status": 502}, {"status": 504}, {"drop": True}])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_change_is_never_repeated_and_its_outcome_unknown(

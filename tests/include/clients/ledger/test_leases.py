@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from include.clients.ledger import LeaseTakenError, Ledger
 from include.clients.ledger.tables import leases
@@ -85,3 +85,25 @@ def test_airflows_longest_names_fit(ledger: Ledger) -> None:
         pytest.raises(LeaseTakenError, match=holder),
     ):
         hold(ledger, "run 2", "datasets/" + "c" * 250)
+
+
+def test_a_claim_is_its_holders_until_it_ends_by_itself(ledger: Ledger) -> None:
+    assert ledger.leases.claim("job/1", "anna", HOUR)
+    assert ledger.leases.claim("job/1", "anna", HOUR)
+    assert not ledger.leases.claim("job/1", "boris", HOUR)
+    assert ledger.leases.claim("job/2", "boris", -HOUR)  # as one from long ago
+    assert ledger.leases.claim("job/2", "clara", HOUR)
+
+
+def test_claims_that_have_ended_are_forgotten(ledger: Ledger) -> None:
+    for number in range(5):
+        assert ledger.leases.claim(f"job/{number}", "anna", -HOUR)
+    assert ledger.leases.claim("job/5", "anna", HOUR)
+    with ledger.engine.connect() as connection:
+        assert connection.scalars(select(leases.c.name)).all() == ["job/5"]
+
+
+def test_of_those_who_claim_at_once_one_is_given_it(ledger: Ledger) -> None:
+    names = [f"person {number}" for number in range(4)]
+    given = at_once(*[partial(ledger.leases.claim, "job/1", name, HOUR) for name in names])
+    assert sorted(map(str, given)) == ["False", "False", "False", "True"]
