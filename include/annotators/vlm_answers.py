@@ -69,7 +69,7 @@ def read_boxes(text: str, labels: Sequence[str], extent: Size, size: Size) -> Bo
         if corners is None:
             dropped["without a box that can be read"] += 1
         elif label is None:
-            dropped[f"of the label {said!r}"] += 1
+            dropped[f"of the label {said[:64]!r}"] += 1
         elif (box := _placed(corners, extent, size)) is None:
             dropped["without area in the picture"] += 1
         elif (label, box) in found:
