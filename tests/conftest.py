@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,3 +23,10 @@ def stack_folder() -> Path:
 def pytest_unconfigure() -> None:
     """Leave nothing behind: every process of a test run has a folder of its own."""
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Print what the drills in another process (pytest-xdist) have ended with: that process has no terminal."""
+    for line in getattr(node, "workeroutput", {}).get("drills", ()):
+        node.config.pluginmanager.get_plugin("terminalreporter").write_line(f"\n{line}")

@@ -5,7 +5,6 @@ without any of them a drill is played in small. A new drill is a file here that 
 """
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,9 +55,10 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """Counts of this drill, which are told in one line in the end, captured or not."""
     counts = Tally(request.module.__name__.rpartition("test_")[2])
     yield counts
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter:
-            reporter.write_line(f"\n{counts.line}")
-        else:  # a process of pytest-xdist
-            sys.stderr.write(f"\n{counts.line}\n")
+    output = getattr(request.config, "workeroutput", None)
+    if output is not None:  # a process of pytest-xdist: tests/conftest.py prints it
+        output.setdefault("drills", []).append(counts.line)
+        return
+    plugins = request.config.pluginmanager
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        plugins.get_plugin("terminalreporter").write_line(f"\n{counts.line}")
