@@ -75,6 +75,14 @@ class Experiments:
         with _environment(once), self.session(f"Asking MLflow at {self.tracking_uri}"):
             MlflowClient(self.tracking_uri).search_experiments(max_results=1)
 
+    def is_logged(self, experiment: str, key: str) -> bool:
+        """Whether the run with this key is complete."""
+        with self.session(f"Looking for {key} in {self.tracking_uri}"):
+            client = MlflowClient(self.tracking_uri)
+            found = client.get_experiment_by_name(experiment)
+            runs = _runs(client, found.experiment_id, key) if found else []
+            return any(run.info.status == _FINISHED for run in runs)
+
     def log_evaluation(
         self,
         experiment: str,

@@ -60,7 +60,8 @@ def log_evaluations(
     return count
 
 
-def _settings(project: Project) -> EvaluationSettings:
+def settings_of(project: Project) -> EvaluationSettings:
+    """How a project wants predictions compared."""
     return EvaluationSettings(iou=project.evaluation.iou, min_score=project.evaluation.min_score)
 
 
@@ -73,13 +74,13 @@ def question_id(project: Project, finished: Finished) -> str:
     """What names the reviewed revisions, the annotator and the settings. Figures are by class, so that those of a
     renamed one are made anew."""
     renamed = [f"{former} is {name}" for former, name in current_names(project).items()]
-    return evaluation_id(finished.keys + renamed, finished.annotator, _settings(project))
+    return evaluation_id(finished.keys + renamed, finished.annotator, settings_of(project))
 
 
 def _evaluate(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Evaluation:
     return evaluate(
         list(reviewed_images(project, finished, store, ledger)),
-        _settings(project),
+        settings_of(project),
         annotator=finished.annotator,
         revision_ids=finished.keys,
         jobs_finished=len(finished.records),

@@ -36,6 +36,7 @@ class Batch:
     deadline: datetime | None
     asked_at: datetime | None
     attempts: int
+    planned_at: datetime
 
 
 class Applied(StrEnum):
@@ -255,6 +256,7 @@ def _batch(row: Row[Any], asked: tuple[Asked, ...]) -> Batch:
         deadline=row.deadline,
         asked_at=row.asked_at,
         attempts=row.attempts,
+        planned_at=row.planned_at,
     )
 
 

@@ -35,11 +35,15 @@ def evaluate_annotators(project_file: str) -> list[str]:
 
 @task
 def log_evaluations(project_file: str, evaluation_ids: list[str]) -> int:
-    """Log the new evaluations in MLflow, and say how many."""
+    """Log the new evaluations in MLflow, and say how many; where versions split the images, compare them too."""
+    from include.steps.compare import log_comparisons
     from include.steps.evaluate import log_evaluations as log
 
     with ProjectClients(project_file) as clients:
-        return log(clients.project, evaluation_ids, clients.store, clients.experiments, clients.ledger)
+        project, store, ledger = clients.project, clients.store, clients.ledger
+        count = log(project, evaluation_ids, store, clients.experiments, ledger)
+        log_comparisons(project, store, clients.experiments, ledger)
+        return count
 
 
 @task
