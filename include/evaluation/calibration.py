@@ -10,18 +10,10 @@ import numpy as np
 from include.evaluation.curves import Curve, Floats, Kind, fit, log_loss
 from include.evaluation.judged import Judged
 from include.evaluation.reliability import Reliability, reliability
+from include.projects.routing import CalibrationSettings
 
 _FOLDS = 5
 _KINDS = (Kind.IDENTITY, Kind.TEMPERATURE, Kind.PLATT, Kind.ISOTONIC)  # the simpler wins a tie
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationSettings:
-    """From how many judged predictions on a class has a curve of its own, and of them how many right and how many
-    wrong ones at the least."""
-
-    min_support: int = 200
-    min_each: int = 20
 
 
 @dataclass(frozen=True, slots=True)

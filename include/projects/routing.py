@@ -23,6 +23,17 @@ class AlwaysReview(Section):
     )
 
 
+class CalibrationSettings(Section):
+    """How much people must have judged before scores count for something else."""
+
+    min_support: int = Field(
+        default=200, ge=2, description="A class has a curve of its own from so many judged predictions on."
+    )
+    min_each: int = Field(
+        default=20, ge=1, description="Of them, at the least so many are right and so many are wrong."
+    )
+
+
 class Routing(Section):
     """Who looks at what: sure jobs are accepted unseen, save a seeded audit; all others wait for people."""
 
@@ -39,8 +50,9 @@ class Routing(Section):
     )
     by_label: dict[LabelName, Thresholds] = Field(default_factory=dict, description="Thresholds of single classes.")
     always_review: AlwaysReview = Field(default=AlwaysReview(), description="What people see whatever the scores.")
-    calibrate: bool = Field(
-        default=True, description="Whether scores count as what people's reviews have shown them to be worth."
+    calibrate: CalibrationSettings | None = Field(
+        default=CalibrationSettings(),
+        description="Scores count as what people's reviews have shown them to be worth; null: as they are.",
     )
     audit_share: Share = Field(default=0.1, description="The share of sure jobs that people see all the same.")
     accept_a_day: int | None = Field(

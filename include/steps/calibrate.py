@@ -8,7 +8,7 @@ from functools import cached_property
 from include.clients.bulk import BulkStore
 from include.clients.experiments import Experiments
 from include.clients.ledger import Ledger
-from include.evaluation.calibration import Calibration, CalibrationSettings, calibrate
+from include.evaluation.calibration import Calibration, calibrate
 from include.evaluation.calibration_report import diagram, from_json, metrics, table, to_json
 from include.evaluation.judged import judged
 from include.lifecycle.predictions import Prediction
@@ -18,14 +18,16 @@ from include.steps.reviewed import finished_by_annotator, reviewed_images
 
 
 def calibrate_annotators(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[str]:
-    """Learn what the scores of each annotator version are worth, where people finished more since; the names of those
-    versions whose calibration is new.
+    """Learn what the scores of each annotator version are worth, where people finished more since and the project
+    wants it; the names of those versions whose calibration is new.
 
     Jobs that no person completed teach nothing (design: invariant 11).
     """
-    settings, newest, fresh = CalibrationSettings(), ledger.calibrations.newest(project.name), []
+    settings, newest, fresh = project.routing.calibrate, ledger.calibrations.newest(project.name), list[str]()
+    if settings is None:
+        return fresh
     for finished in finished_by_annotator(project, ledger):
-        id_ = question_id(project, finished)
+        id_ = f"{question_id(project, finished)}-{settings.min_support}-{settings.min_each}"
         known = newest.get(finished.annotator)
         if known is not None and known.id == id_:
             continue

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from include.evaluation.calibration import Calibration, CalibrationSettings, calibrate
+from include.evaluation.calibration import Calibration, calibrate
 from include.evaluation.curves import Kind
 from include.evaluation.judged import Judged
+from include.projects.routing import CalibrationSettings
 
 FEW = CalibrationSettings(min_support=50, min_each=5)
 

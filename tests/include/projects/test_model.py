@@ -237,7 +237,7 @@ def args(annotation: Any) -> tuple[Any, ...]:
 
 
 def test_every_field_is_described() -> None:
-    assert len(sections(Project)) == 18
+    assert len(sections(Project)) == 19
     bare = [
         f"{section.__name__}.{name}"
         for section in sections(Project)
