@@ -24,13 +24,19 @@ class BatchError(Exception):
     """Something is wrong with one batch that another try would not mend."""
 
 
-def each_batch(batch_ids: Sequence[str], stage: Stage, ledger: Ledger, work: Callable[[Batch], None]) -> int:
+def each_batch(
+    batch_ids: Sequence[str],
+    stage: Stage,
+    ledger: Ledger,
+    work: Callable[[Batch], None],
+    refused: Callable[[Batch, str, Ledger], None] | None = None,
+) -> int:
     """Do the work for every batch that is at the stage, and say how many it was done for.
 
-    A batch that CVAT refuses is set aside with the reason. One for which CVAT gives no usable answer stays where it is
-    and the others go on, unless it happens to several in a row; the first such error is raised in the end, so that the
-    step is run again and finds each batch at its own stage. What concerns the whole server (credentials, say) is
-    raised at once.
+    A batch that CVAT refuses is set aside with the reason, or handed to `refused`. One for which CVAT gives no usable
+    answer stays where it is and the others go on, unless it happens to several in a row; the first such error is raised
+    in the end, so that the step is run again and finds each batch at its own stage. What concerns the whole server
+    (credentials, say) is raised at once.
     """
     done, lost, in_a_row = 0, list[Exception](), 0
     for batch in ledger.batches.get(batch_ids):
@@ -40,7 +46,7 @@ def each_batch(batch_ids: Sequence[str], stage: Stage, ledger: Ledger, work: Cal
             work(batch)
             done, in_a_row = done + 1, 0
         except (BatchError, InvalidError, NotFoundError, ObjectMissing, Damaged) as error:
-            set_aside(batch, str(error), ledger)
+            (refused or set_aside)(batch, str(error), ledger)
         except (UnreachableError, UnknownOutcomeError) as error:
             log.warning("%s: %s", words(batch), error)
             lost.append(error)

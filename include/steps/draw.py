@@ -32,12 +32,17 @@ def draw(project: Project, batch: Batch, job: Job, plan: JobPlan, cvat: CvatClie
         ledger.batches.need_attention(batch.id, job.index, str(reason))
         ledger.audit.add(batch.project, "need attention", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {reason}")
         return
+    tell_refusals(batch, job, plan, ledger)
+    ledger.batches.apply(batch.id, job.index, datetime.now(UTC))
+    log.info("%s: %d shapes applied", words(batch, job), len(ids))
+
+
+def tell_refusals(batch: Batch, job: Job, plan: JobPlan, ledger: Ledger) -> None:
+    """Say in the log and the audit what of a plan is not drawn, and why."""
     if plan.refusals:
         said = f"{len(plan.refusals)} predictions are not drawn: {'; '.join(plan.refusals[:5])}"
         log.warning("%s: %s", words(batch, job), said)
         ledger.audit.add(batch.project, "refuse", f"{batch.id}/{job.index}", f"job {job.cvat_id}: {said}")
-    ledger.batches.apply(batch.id, job.index, datetime.now(UTC))
-    log.info("%s: %d shapes applied", words(batch, job), len(ids))
 
 
 def _brought(

@@ -77,6 +77,26 @@ def predict_shard(
     """
     waiting = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
     images = _assigned_to(shard.annotator, waiting, project)
+    failed = predict_images(project, annotator, images, bucket, store, ledger, checkpoint=checkpoint, seconds=seconds)
+    check_share(project, failed, len(images), "to be predicted: they cannot be decoded")
+    return failed
+
+
+def predict_images(
+    project: Project,
+    annotator: Annotator,
+    images: Sequence[Image],
+    bucket: ImageBucket,
+    store: BulkStore,
+    ledger: Ledger,
+    *,
+    checkpoint: int = 200,
+    seconds: float = 60.0,
+) -> int:
+    """Ask an annotator about images and keep the answers, as predict_shard does; say how many could not be decoded.
+
+    One that fails goes to quarantine if it waits; if it is in a batch, it stays there, without an answer.
+    """
     without_look = ledger.images.without_look(project.name, [image.id for image in images])
     failed, answers, kept_at = 0, list[AnsweredImage](), time.monotonic()
     try:
@@ -94,7 +114,6 @@ def predict_shard(
         _keep(project, annotator.id, answers, store, ledger)
         raise
     _keep(project, annotator.id, answers, store, ledger)
-    check_share(project, failed, len(images), "to be predicted: they cannot be decoded")
     return failed
 
 

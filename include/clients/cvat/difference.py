@@ -91,7 +91,7 @@ class _Index:
         if not near:
             return []
         box = _box(shape)
-        return [number for number, other in near if overlap(box, other) >= _SAME]
+        return [number for number, other in near if box == other or overlap(box, other) >= _SAME]
 
 
 def _box(shape: Drawn) -> Box:

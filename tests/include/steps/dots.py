@@ -21,7 +21,8 @@ def picture(number: int, objects: int = 1, score: float = 0.5, size: tuple[int, 
 
 
 class Dots:
-    """A DetectionFunction of the labels `dot` and `number` that reads its answer in the first pixel, from `first` on.
+    """A DetectionFunction of the labels `dot` and `number` that reads its answer in the first pixel, from `first` on;
+    it finds all of them so many pixels `shift`ed to the right.
 
     The n-th picture raises SystemExit, as in a process that is told to end, where `ends_at` is n, and
     AnnotatorUnavailable, as where the model's server is away, where `away_at` is n.
@@ -31,8 +32,10 @@ class Dots:
         labels=[cvataa.label_spec("dot", 3, type="rectangle", attributes=[cvataa.text_attribute_spec("text", _TEXT)])]
     )
 
-    def __init__(self, ends_at: int = 0, away_at: int = 0, version: str = "1", first: int = 0) -> None:
-        self.version, self._first = version, first
+    def __init__(
+        self, ends_at: int = 0, away_at: int = 0, version: str = "1", first: int = 0, shift: float = 0.0
+    ) -> None:
+        self.version, self._first, self._shift = version, first, shift
         self._ends_at, self._away_at = ends_at, away_at
         self.asked: list[str] = []
 
@@ -48,7 +51,9 @@ class Dots:
         pixel = image.getpixel((0, 0))
         assert isinstance(pixel, tuple)
         objects, percent, number = pixel
-        return [_dot(f"{number}.{index}", index, percent / 100) for index in range(self._first, objects)]
+        return [
+            _dot(f"{number}.{index}", 4.0 * index + self._shift, percent / 100) for index in range(self._first, objects)
+        ]
 
 
 class DotsAtOnce(Dots):
@@ -60,7 +65,6 @@ class DotsAtOnce(Dots):
         return [self._answer(str(image.getpixel((0, 0))), image) for image in images]
 
 
-def _dot(text: str, index: int, score: float) -> models.LabeledShapeRequest:
-    left = 4.0 * index
+def _dot(text: str, left: float, score: float) -> models.LabeledShapeRequest:
     attributes = [models.AttributeValRequest(spec_id=_TEXT, value=text)]
     return cvataa.rectangle(3, [left, 2.5, left + 3.25, 9.75], score=score, attributes=attributes)
