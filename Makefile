@@ -53,7 +53,7 @@ production-trial: $(STAMP)  ## the compose file's services without Docker, as ro
 check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy include plugins/labelcycle deploy benchmarks
+	$(BIN)/mypy include plugins deploy benchmarks
 
 check-projects: $(STAMP)  ## check project files: PROJECTS=folder; LIVE=1 also asks the live systems
 	PYTHONPATH=.:plugins $(BIN)/python -m labelcycle.check $(PROJECTS) $(if $(LIVE),--live)

@@ -40,6 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *_FLOOR_3,
         *("labelcycle.hooks", "labelcycle.triggers", "labelcycle.links", "labelcycle.sensors", "labelcycle.operators"),
     },
+    "labelcycle.web": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.links"},
+    "labelcycle_plugin": {"labelcycle.web"},
     "labelcycle.live": {*_FLOOR_3, "labelcycle.hooks"},
     "labelcycle.check": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.live"},
     "dags": {"include.projects", "labelcycle.stages", "labelcycle.operators"},

@@ -22,7 +22,7 @@ from include.local.stack import ROOT, Stack
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("default")]  # Airflow's and CVAT's own
 
 START_SECONDS, RUN_SECONDS, STOP_SECONDS = 300.0, 300.0, 60.0
-SKIPPED = {"prediction_shards", "predict", "plan", "batch_shards", "sum_up"}
+SKIPPED = {"prediction_shards", "predict", "plan", "batch_shards", "refresh_shards", "refresh", "sum_up"}
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,17 @@ def test_a_second_one_on_the_same_folder_is_refused(up: Up) -> None:
 def test_what_the_form_does_not_allow_the_api_refuses(up: Up, conf: dict[str, object]) -> None:
     with pytest.raises(AirflowRefused, match=rf"40.|42.*{next(iter(conf))}"):
         up.api.trigger(INGEST, conf)
+
+
+def test_the_api_answers_whom_airflow_knows(up: Up) -> None:
+    url = f"{running_stack(up.folder)[1].url}/labelcycle/projects/street_signs"
+    assert httpx.get(f"{url}/next").status_code == 401
+    known = {"Authorization": f"Bearer {up.api.token}"}
+    assert httpx.get(f"{url}/next", headers=known, timeout=60).status_code == 204
+    answer = httpx.post(f"{url}/jobs/1/decision", headers=known, json={"decision": "approved"}, timeout=60)
+    assert answer.json() == {
+        "detail": "project street_signs has no job 1 that has come to people: give CVAT's id of one"
+    }
 
 
 def test_a_day_from_the_bucket_to_a_version(up: Up) -> None:

@@ -9,8 +9,10 @@ from tempfile import gettempdir
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
+import include.projects
 from include.lifecycle.images import split_uri
 from include.projects.files import ProjectError, read_project
 from labelcycle.hooks.cvat import CvatHook
@@ -34,6 +36,12 @@ if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it 
 
 
 log = logging.getLogger(__name__)
+
+
+def projects_folder() -> Path:
+    """Where dags/lifecycle.py finds the project files, too: Airflow's setting `projects_folder` in the section
+    `labelcycle`, else include/projects."""
+    return Path(conf.get("labelcycle", "projects_folder", fallback=str(Path(include.projects.__file__).parent)))
 
 
 class ProjectClients:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered
 from include.clients.ledger.predictions import PredictedImage
 from include.lifecycle.assignment import Asked
-from include.lifecycle.batches import PlannedBatch, PlannedJob
+from include.lifecycle.batches import PlannedBatch, PlannedJob, Stage
 from include.lifecycle.images import Header, Reason, StoredObject, image_id
 from include.lifecycle.routing import Route
 
@@ -44,6 +44,23 @@ def batch(digest: str, ids: Sequence[str], job_size: int = 2) -> PlannedBatch:
     starts = range(0, len(ids), job_size)
     jobs = [PlannedJob(n, start, min(start + job_size, len(ids)), Route.REVIEW, 1.0) for n, start in enumerate(starts)]
     return PlannedBatch(digest, tuple(ids), tuple(jobs), (Asked(ANNOTATOR),))
+
+
+def routed(
+    ledger: Ledger, digest: str, *jobs: tuple[Route, float], days: int = 0, first: int = 10, task: int = 1
+) -> str:
+    """A batch of such jobs, an image each, that has come to people, and its id; CVAT's ids of the jobs are counted from
+    `first` on."""
+    ids = add(ledger, *(f"{digest}-{n}" for n in range(len(jobs))))
+    planned = [PlannedJob(n, n, n + 1, route, 1.0, f"why {n}", urgency) for n, (route, urgency) in enumerate(jobs)]
+    batch = PlannedBatch(digest, tuple(ids), tuple(planned), (Asked(ANNOTATOR),))
+    ledger.batches.add(PROJECT, 1, [batch], NOW + timedelta(days=days))
+    id_ = f"{PROJECT}-{digest}"
+    ledger.batches.bind(id_, {n: first + n for n in range(len(jobs))})
+    for n in range(len(jobs)):
+        ledger.batches.apply(id_, n, NOW)
+    ledger.batches.advance(id_, Stage.ROUTED, task_id=task)
+    return id_
 
 
 def plan(ledger: Ledger, digest: str, ids: Sequence[str]) -> str:

@@ -1,28 +1,11 @@
 """Jobs as people are given them: in which order, and one record of what was decided."""
 
-from datetime import timedelta
-
 from include.clients.ledger import Ledger
-from include.lifecycle.assignment import Asked
-from include.lifecycle.batches import PlannedBatch, PlannedJob, Stage
+from include.lifecycle.batches import Stage
 from include.lifecycle.routing import Route
-from tests.include.clients.ledger.records import ANNOTATOR, NOW, PROJECT, add, at_once
+from tests.include.clients.ledger.records import NOW, PROJECT, at_once, routed
 
 DECIDED = "job 10: approved by anna"
-
-
-def routed(ledger: Ledger, digest: str, *jobs: tuple[Route, float], days: int = 0, first: int = 10) -> str:
-    """A batch of such jobs, an image each, that has come to people; CVAT's ids are counted from `first` on."""
-    ids = add(ledger, *(f"{digest}-{n}" for n in range(len(jobs))))
-    planned = [PlannedJob(n, n, n + 1, route, 1.0, f"why {n}", urgency) for n, (route, urgency) in enumerate(jobs)]
-    batch = PlannedBatch(digest, tuple(ids), tuple(planned), (Asked(ANNOTATOR),))
-    ledger.batches.add(PROJECT, 1, [batch], NOW + timedelta(days=days))
-    id_ = f"{PROJECT}-{digest}"
-    ledger.batches.bind(id_, {n: first + n for n in range(len(jobs))})
-    for n in range(len(jobs)):
-        ledger.batches.apply(id_, n, NOW)
-    ledger.batches.advance(id_, Stage.ROUTED, task_id=first)
-    return id_
 
 
 def waiting(ledger: Ledger) -> list[int]:
@@ -49,7 +32,7 @@ def test_a_job_is_found_with_its_task_and_deadline(ledger: Ledger) -> None:
     ledger.batches.set_review_by([id_], NOW)
     job = ledger.people.find(PROJECT, 10)
     assert job is not None
-    assert (job.name, job.images, job.task_id, job.review_by) == (f"{id_}/0", 1, 10, NOW)
+    assert (job.name, job.images, job.task_id, job.review_by) == (f"{id_}/0", 1, 1, NOW)
     assert (job.route, job.reason, job.urgency) == (Route.ACCEPT, "why 0", 0.25)
     assert ledger.people.find(PROJECT, 11) is None
     assert ledger.people.find("another", 10) is None

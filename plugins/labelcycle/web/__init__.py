@@ -1,0 +1,1 @@
+"""Labelcycle in Airflow's API server."""
