@@ -183,6 +183,21 @@ def test_jobs_that_nobody_saw_are_in_no_figure(days: ThreeDays) -> None:
     assert 0 < (evaluation.coverage.share_measured or 0) < 1
 
 
+def test_people_are_spared_jobs_at_a_price_that_is_measured(days: ThreeDays) -> None:
+    """Against the truth: of what nobody saw, a little is wrong or missing, and no less than if people had seen it."""
+    totals = days.records[-1].totals
+    flawed = totals.wrong + totals.missing
+    assert totals.unseen > 0
+    assert totals.wrong_if_seen + totals.missing_if_seen <= flawed <= totals.unseen / 4
+
+
+def test_what_scores_are_worth_is_learnt_on_the_first_day_and_closer_to_the_truth(days: ThreeDays) -> None:
+    for record in days.records:
+        assert record.calibration
+        assert record.calibration.pooled
+        assert record.calibration.pooled.after.error < record.calibration.pooled.before.error
+
+
 def test_the_detector_errs_but_is_no_fool(days: ThreeDays) -> None:
     evaluation = days.records[-1].evaluation
     assert evaluation

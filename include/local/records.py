@@ -7,17 +7,24 @@ from sqlalchemy import func, select
 
 from include.clients.ledger import Ledger
 from include.clients.ledger.tables import batches, jobs, revisions
+from include.evaluation.calibration import Calibration
+from include.evaluation.calibration_report import from_json as calibration_from
 from include.evaluation.evaluation import Evaluation, from_json
 from include.evaluation.outcomes import OutcomeCounts
 from include.lifecycle.images import ImageState
+from include.local.days import SEED
+from include.local.photographs import load_truth
 from include.local.stack import Stack
+from include.local.unseen import Flaws, unseen
 
 PROJECT = "street_signs"
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts up to the end of a day."""
+    """Counts up to the end of a day: images, tasks, jobs by how they were accepted, predictions by what people made of
+    them, and of the objects accepted unseen those that are not as they should be, or would not be if people had seen
+    them."""
 
     found: int = 0
     batched: int = 0
@@ -31,6 +38,13 @@ class Totals:
     relabelled: int = 0
     deleted: int = 0
     added: int = 0
+    unseen: int = 0
+    wrong: int = 0
+    missing: int = 0
+    misread: int = 0
+    wrong_if_seen: int = 0
+    missing_if_seen: int = 0
+    misread_if_seen: int = 0
 
     def __sub__(self, other: "Totals") -> "Totals":
         return Totals(**{name: getattr(self, name) - getattr(other, name) for name in self.__slots__})
@@ -38,11 +52,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class DayRecord:
-    """A day: what it added, the figures so far, and the version it released."""
+    """A day: what it added, the figures so far, what scores are worth by then, and the version it released."""
 
     totals: Totals
     added: Totals
     evaluation: Evaluation | None
+    calibration: Calibration | None
     tag: str | None
 
 
@@ -51,13 +66,16 @@ def day_records(stack: Stack, before: Sequence[DayRecord]) -> list[DayRecord]:
     ledger = stack.ledger()
     try:
         evaluation = _latest(stack, ledger)
-        totals = _totals(ledger, evaluation.outcomes.total if evaluation and evaluation.outcomes else OutcomeCounts())
+        outcomes = evaluation.outcomes.total if evaluation and evaluation.outcomes else OutcomeCounts()
+        truth = load_truth(stack.folder / "truth.json")
+        totals = _totals(ledger, outcomes, *unseen(PROJECT, stack, ledger, truth, SEED))
+        calibration = _calibration(stack, ledger)
         released = {release.tag for release in ledger.releases.all(PROJECT) if release.released_at}
     finally:
         ledger.engine.dispose()
     new = released - {record.tag for record in before}
     last = before[-1].totals if before else Totals()
-    return [*before, DayRecord(totals, totals - last, evaluation, ", ".join(sorted(new)) or None)]
+    return [*before, DayRecord(totals, totals - last, evaluation, calibration, ", ".join(sorted(new)) or None)]
 
 
 def expectations(records: Sequence[DayRecord]) -> list[str]:
@@ -84,7 +102,12 @@ def _latest(stack: Stack, ledger: Ledger) -> Evaluation | None:
     return from_json(stack.read_text(record.uri)) if record else None
 
 
-def _totals(ledger: Ledger, outcomes: OutcomeCounts) -> Totals:
+def _calibration(stack: Stack, ledger: Ledger) -> Calibration | None:
+    records = ledger.calibrations.newest(PROJECT).values()
+    return next((calibration_from(stack.read_text(record.uri)) for record in records), None)
+
+
+def _totals(ledger: Ledger, outcomes: OutcomeCounts, left: Flaws, reviewed: Flaws) -> Totals:
     states: dict[str, int] = {}
     for (state, _), count in ledger.images.counts(PROJECT).items():
         states[state] = states.get(state, 0) + count
@@ -104,6 +127,13 @@ def _totals(ledger: Ledger, outcomes: OutcomeCounts) -> Totals:
         relabelled=outcomes.relabelled,
         deleted=outcomes.deleted,
         added=outcomes.added,
+        unseen=left.objects,
+        wrong=left.wrong,
+        missing=left.missing,
+        misread=left.misread,
+        wrong_if_seen=reviewed.wrong,
+        missing_if_seen=reviewed.missing,
+        misread_if_seen=reviewed.misread,
     )
 
 

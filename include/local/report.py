@@ -9,7 +9,7 @@ Row = tuple[str, ...]
 
 
 def report(records: Sequence[DayRecord], folder: Path, seconds: float) -> str:
-    """The three tables as text."""
+    """The tables as text."""
     images: list[Row] = [
         ("day", "found", "batched", "quarantined", "tasks", "automatic", "by people", "in audit", "released")
     ]
@@ -23,10 +23,43 @@ def report(records: Sequence[DayRecord], folder: Path, seconds: float) -> str:
     parts = [
         "\nImages and jobs, a day", _table(images),
         "\nPredictions, and what people made of them, a day", _table(objects),
+        "\nJobs that people were spared, and the objects in them that nobody saw, against the truth (in brackets: what "
+        "the reviewer\nwould have left)", _spared(records),
+        "\nWhat scores are worth, learnt by the end of a day from people's reviews (held out)", _calibrations(records),
         "\nThe annotator so far, against jobs that people completed (weighted for the whole)", _figures(records),
         _next(folder, seconds),
     ]  # fmt: skip
     return "\n".join(parts)
+
+
+def _spared(records: Sequence[DayRecord]) -> str:
+    rows: list[Row] = [("day", "jobs", "spared", "share", "objects unseen", "wrong", "missing", "misread")]
+    whole = [("all", records[-1].totals)] if records else []
+    for name, a in [*((str(number), record.added) for number, record in enumerate(records, 1)), *whole]:
+        jobs = a.automatic + a.person + a.audit
+        share = f"{a.automatic / jobs:.0%}" if jobs else "-"
+        flaws = (
+            f"{a.wrong} ({a.wrong_if_seen})",
+            f"{a.missing} ({a.missing_if_seen})",
+            f"{a.misread} ({a.misread_if_seen})",
+        )
+        rows.append(_row(name, jobs, a.automatic, share, a.unseen, *flaws))
+    return _table(rows)
+
+
+def _calibrations(records: Sequence[DayRecord]) -> str:
+    rows: list[Row] = [("day", "class", "judged", "curve", "log loss", "calibration error")]
+    for number, record in enumerate(records, 1):
+        found = record.calibration
+        learnt = {"all": found.pooled, **found.by_class} if found else {}
+        for label, one in learnt.items():
+            if one:
+                loss = f"{one.loss_before:.3f} -> {one.loss_after:.3f}"
+                error = f"{one.before.error:.3f} -> {one.after.error:.3f}"
+                rows.append(_row(number, label, one.support, one.curve.kind, loss, error))
+        if not any(learnt.values()):
+            rows.append(_row(number, "-", "too few", "-", "-", "-"))
+    return _table(rows)
 
 
 def _figures(records: Sequence[DayRecord]) -> str:

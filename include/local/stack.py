@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import pyarrow as pa
 from botocore.config import Config
 
 from include.clients.bulk import BulkStore
@@ -71,6 +72,11 @@ class Stack:
         """A document of the ledger's store."""
         with closing(_s3(self.bucket)) as client:
             return BulkStore(client, uri.rpartition("/")[0]).read_text(uri)
+
+    def read(self, uri: str) -> pa.Table:
+        """A table of the ledger's store."""
+        with closing(_s3(self.bucket)) as client:
+            return BulkStore(client, uri.rpartition("/")[0]).read(uri)
 
     def _connections(self) -> Mapping[str, Mapping[str, object]]:
         return {
