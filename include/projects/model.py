@@ -109,6 +109,9 @@ class Batches(Section):
         ge=timedelta(0),
         description="A batch that is not full closes when its oldest image has waited this long.",
     )
+    refresh: bool = Field(
+        default=False, description="Jobs that nobody has begun get the shapes of the annotators' newer versions."
+    )
 
     @model_validator(mode="after")
     def _whole_jobs(self) -> Self:

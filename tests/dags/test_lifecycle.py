@@ -23,6 +23,8 @@ TASKS = {
         "plan",
         "predict",
         "prediction_shards",
+        "refresh",
+        "refresh_shards",
         "sum_up",
     ],
     "evaluate_street_signs": [
@@ -79,7 +81,7 @@ def test_the_dag_of_a_bad_project_fails_with_what_is_wrong(tmp_path: Path, monke
 def test_the_forms_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     dags = load(monkeypatch, GOOD.parent)
     assert {dag_id: list(dag.params) for dag_id, dag in dags.items()} == {
-        "ingest_street_signs": ["prefix", "images", "review_by", "again", "dry_run"],
+        "ingest_street_signs": ["prefix", "images", "review_by", "again", "refresh", "dry_run"],
         "evaluate_street_signs": [],
         "release_street_signs": ["dry_run"],
     }

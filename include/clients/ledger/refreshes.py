@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from include.clients.ledger.batches import Applied
 from include.clients.ledger.database import change
@@ -62,6 +62,13 @@ class RefreshTable:
         with self._engine.connect() as connection:
             shown = Shown(connection, project)
             return [WaitingJob(*row, shown.of(*row)) for row in connection.execute(query)]
+
+    def count(self, project: str) -> int:
+        """How many of the project's jobs show newer versions than they were planned with."""
+        these = select(job_annotators.c.batch_id, job_annotators.c.job_index).distinct()
+        mine = these.join(batches, batches.c.id == job_annotators.c.batch_id).where(batches.c.project == project)
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(mine.subquery())).scalar_one()
 
     def under_way(self, project: str) -> list[Refresh]:
         """The project's jobs that are being brought up to date."""

@@ -58,6 +58,15 @@ def ingest_form(uri: str) -> dict[str, Param]:
             title="Try again what was set aside",
             description="Batches that were set aside go back to their beginning; what is there already is found again.",
         ),
+        "refresh": Param(
+            False,
+            type="boolean",
+            title="Bring waiting jobs up to date",
+            description=(
+                "Jobs that nobody has begun get the shapes of the annotators' newer versions; what people changed, "
+                "drew or deleted stays so. A project may want it always: batches.refresh."
+            ),
+        ),
         "dry_run": _dry_run("Count what is new, changed, missing, a copy or unreadable, and what would be planned."),
     }
 
@@ -84,17 +93,19 @@ class IngestOptions:
     images: int | None = None
     review_by: datetime | None = None
     again: bool = False
+    refresh: bool = False
     dry_run: bool = False
 
     @staticmethod
     def read(params: Mapping[str, Any], started: datetime) -> "IngestOptions":
         """From a run's params. Raises WrongOptions for unknown names and for a deadline that is none or has passed."""
-        _refuse_unknown(params, {"prefix", "images", "review_by", "again", "dry_run"})
+        _refuse_unknown(params, {"prefix", "images", "review_by", "again", "refresh", "dry_run"})
         return IngestOptions(
             prefix=params["prefix"] or "",
             images=params["images"],
             review_by=_deadline(params["review_by"], started) if params["review_by"] else None,
             again=params["again"],
+            refresh=params["refresh"],
             dry_run=params["dry_run"],
         )
 

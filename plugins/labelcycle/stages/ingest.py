@@ -21,7 +21,11 @@ def ingest(project_file: str) -> None:
     planned = plan(project_file)
     batches = batch_shards(project_file)
     carried = carry.partial(project_file=project_file).expand(batch_ids=batches)
-    chain(discover(project_file), shards, predicted, planned, batches, carried, sum_up(project_file))
+    waiting = refresh_shards(project_file)
+    refreshed = refresh.partial(project_file=project_file).expand(batch_ids=waiting)
+    found, summed = discover(project_file), sum_up(project_file)
+    chain(found, shards, predicted, planned, batches, carried, summed)
+    chain(found, waiting, refreshed, summed)
 
 
 @task.short_circuit
@@ -148,10 +152,34 @@ def route_jobs(project_file: str, batch_ids: list[str]) -> int:
         return routed
 
 
+@task
+def refresh_shards(project_file: str) -> list[list[str]]:
+    """Cut the batches whose waiting jobs are to show newer versions into shards; those that a killed run left halfway
+    are always among them."""
+    from include.steps.refresh import refresh_shards as cut
+
+    with ProjectClients(project_file) as clients:
+        wanted = options().refresh or clients.project.batches.refresh
+        versions = clients.versions if wanted else []
+        return cut(clients.project, versions, clients.ledger, _BATCHES_A_SHARD, wanted=wanted)
+
+
+@task
+def refresh(project_file: str, batch_ids: list[str]) -> int:
+    """Bring the jobs of a shard that nobody has begun up to date, and say how many."""
+    from include.steps.refresh import Refresher
+
+    with ProjectClients(project_file) as clients:
+        project, wanted = clients.project, options().refresh or clients.project.batches.refresh
+        annotators = [clients.annotator(place) for place in range(len(project.annotators))] if wanted else []
+        refresher = Refresher(project, annotators, clients.cvat, clients.bucket, clients.store, clients.ledger)
+        return refresher.refresh(batch_ids, wanted=wanted)
+
+
 @task(trigger_rule="none_failed")
 def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
-    """Count images by state and batches by stage; name batches that are late and what is left open. Fails where a batch
-    was set aside and nobody has looked at it."""
+    """Count images by state, batches by stage, and jobs that show newer versions than they were planned with; name
+    batches that are late and what is left open. Fails where a batch was set aside and nobody has looked at it."""
     from include.steps.aside import left_open, require_none_aside
     from include.steps.deadline import late_batches
 
@@ -163,7 +191,8 @@ def sum_up(project_file: str) -> dict[str, dict[str, int] | dict[str, str]]:
         still_open = left_open(clients.project, ledger)
         require_none_aside(clients.project, ledger)
         late = late_batches(clients.project, ledger, datetime.now(UTC))
-        return {"images": images, "batches": dict(ledger.batches.counts(name)), "late": late, "open": still_open}
+        batches, jobs = dict(ledger.batches.counts(name)), {"refreshed": ledger.refreshes.count(name)}
+        return {"images": images, "batches": batches, "jobs": jobs, "late": late, "open": still_open}
 
 
 def options() -> IngestOptions:

@@ -66,6 +66,7 @@ def test_a_job_on_its_way_to_a_newer_version(ledger: Ledger, batch: str) -> None
     assert table.under_way(PROJECT) == []
     assert ledger.batches.applied_shapes(batch) == {"q1": 21, "q2": 12, "p3": 13}
     assert [job.asked for job in table.waiting(PROJECT)] == [NEW, OLD]
+    assert (table.count(PROJECT), table.count("bees")) == (1, 0)
     table.finish(batch, 1, OLD, [], {})
     assert [job.asked for job in table.waiting(PROJECT)] == [OLD, OLD]
 

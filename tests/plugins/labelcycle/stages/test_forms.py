@@ -29,9 +29,9 @@ def test_a_run_without_a_form_does_everything() -> None:
 
 
 def test_a_form_that_is_filled_in() -> None:
-    params = filled_in(FORM, prefix="2026-11/", images=20, review_by="2026-12-24", dry_run=True)
+    params = filled_in(FORM, prefix="2026-11/", images=20, review_by="2026-12-24", refresh=True, dry_run=True)
     end_of_day = datetime(2026, 12, 25, tzinfo=UTC)
-    assert IngestOptions.read(params, STARTED) == IngestOptions("2026-11/", 20, end_of_day, dry_run=True)
+    assert IngestOptions.read(params, STARTED) == IngestOptions("2026-11/", 20, end_of_day, refresh=True, dry_run=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_a_deadline_that_cannot_be_meant(review_by: str, words: str) -> None:
 
 
 def test_a_misspelt_name_is_refused_rather_than_passed_over() -> None:
-    with pytest.raises(WrongOptions, match="asked for dryrun, and the form has again, dry_run, images, prefix, review"):
+    with pytest.raises(
+        WrongOptions, match="asked for dryrun, and the form has again, dry_run, images, prefix, refresh, review"
+    ):
         IngestOptions.read(filled_in(FORM, dryrun=True), STARTED)
     with pytest.raises(WrongOptions, match="asked for dry-run, and the form has dry_run"):
         ReleaseOptions.read(filled_in(release_form(), **{"dry-run": True}))
