@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from include.clients.cvat import BucketAccess, CvatClient, InvalidError, NotFoundError, UnreachableError
+from include.clients.cvat.asking import once
 from include.clients.cvat.lines import Watched
 from include.clients.cvat.tasks import link, linked
 from include.clients.images import ImageBucket
@@ -16,7 +17,7 @@ from include.lifecycle.frames import frame_name
 from include.lifecycle.images import Image, split_uri
 from include.lifecycle.manifest import manifest, manifest_key
 from include.projects.model import Project
-from include.steps.batches import each_batch, log, once, set_aside, task_of, words
+from include.steps.batches import asking_for, each_batch, log, set_aside, task_of, words
 from include.steps.copying import copy_images
 
 _ATTEMPTS = 2  # a bucket may fail CVAT once; a batch that fails it twice is looked at by a person
@@ -119,11 +120,9 @@ def _link(
     uri = f"s3://{split_uri(project.images.uri)[0]}/{manifest_key(batch.id)}"
     bucket.write(uri, manifest(images), "application/jsonl")
     return once(
-        project,
-        batch,
+        asking_for(project, batch, ledger),
         look=lambda: linked(task_of(batch), cvat),
         act=lambda: _submit(batch, images, storage_id, cvat),
-        ledger=ledger,
     )
 
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 from include.clients.bulk import Damaged
 from include.clients.cvat import InvalidError, NotFoundError, UnknownOutcomeError, UnreachableError
 from include.clients.cvat.asking import Asking, still_possible
-from include.clients.cvat.asking import once as ask_once
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch, Job
 from include.clients.storage import ObjectMissing
@@ -79,16 +78,13 @@ def task_of(batch: Batch) -> int:
     return batch.task_id
 
 
-def once(project: Project, batch: Batch, look: Callable[[], T | None], act: Callable[[], T], ledger: Ledger) -> T:
-    """Have CVAT do for a batch what it must not do twice, with the intent in the ledger.
-
-    Raises UnknownOutcomeError where two answers were lost.
-    """
+def asking_for(project: Project, batch: Batch, ledger: Ledger) -> Asking:
+    """How CVAT is asked for what it must not do twice for a batch: with the intent in the ledger."""
 
     def intend(moment: datetime) -> None:
         ledger.batches.ask(batch.id, moment)
 
-    return ask_once(Asking(batch.asked_at, intend, project.cvat.server_timeout, words(batch)), look, act)
+    return Asking(batch.asked_at, intend, project.cvat.server_timeout, words(batch))
 
 
 def seconds_left(asked_at: datetime | None, project: Project) -> float:

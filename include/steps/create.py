@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
-from include.clients.cvat import CvatClient, CvatTask
+from include.clients.cvat import CvatClient
 from include.clients.cvat.asking import Asking
 from include.clients.cvat.labels import find_or_create_project as find_or_create
-from include.clients.cvat.tasks import best_first
+from include.clients.cvat.tasks import NewTask, find_or_create_task
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
-from include.steps.batches import each_batch, log, once, task_of, words
+from include.steps.batches import asking_for, each_batch, log, task_of, words
 from include.steps.labels import labels_are_due, note_change
 
 _LEASE = timedelta(minutes=5)
@@ -60,23 +60,8 @@ def renew_task(project: Project, batch: Batch, reason: str, cvat: CvatClient, le
 
 
 def _create_task(project: Project, project_id: int, batch: Batch, cvat: CvatClient, ledger: Ledger) -> None:
-    task = once(
-        project,
-        batch,
-        look=lambda: one_task(cvat.tasks_named(project_id, batch.id), batch, cvat),
-        act=lambda: cvat.create_task(project_id, batch.id, batch.job_size),
-        ledger=ledger,
-    )
+    wanted = NewTask(batch.id, project_id, segment_size=batch.job_size)
+    task = find_or_create_task(wanted, asking_for(project, batch, ledger), cvat, ours=True)
     ledger.batches.advance(batch.id, Stage.CREATED, task_id=task.id)
     ledger.audit.add(project.name, "create task", batch.id, f"task {task.id}")
     log.info("%s task %d: created", words(batch), task.id)
-
-
-def one_task(tasks: Sequence[CvatTask], batch: Batch, cvat: CvatClient) -> CvatTask | None:
-    """Of several tasks of a batch's name the one that counts. The empty others go."""
-    ordered = best_first(tasks)
-    for twin in ordered[1:]:
-        if not twin.has_data:
-            log.warning("%s: deleting the empty twin task %d of task %d", words(batch), twin.id, ordered[0].id)
-            cvat.delete_task(twin.id)
-    return ordered[0] if ordered else None

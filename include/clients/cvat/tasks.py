@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
-from include.clients.cvat.asking import Asking, once
+from include.clients.cvat.asking import Asking, log, once
 from include.clients.cvat.client import CvatClient
 from include.clients.cvat.errors import InvalidError, NotFoundError
 from include.clients.cvat.records import CvatTask, Frame, Request
@@ -37,11 +37,20 @@ class NewTask:
         return {"name": self.name, "segment_size": self.segment_size, **given}
 
 
-def find_or_create_task(wanted: NewTask, asking: Asking, cvat: CvatClient) -> CvatTask:
-    """The task of that name in the project (or in none), found or created. It is not changed where it is found."""
+def find_or_create_task(wanted: NewTask, asking: Asking, cvat: CvatClient, *, ours: bool = False) -> CvatTask:
+    """The task of that name in the project (or in none), found or created. It is not changed where it is found.
+
+    Of several tasks of the name the first by `best_first` counts. Where all tasks of such a name are `ours`, the empty
+    others are deleted.
+    """
 
     def look() -> CvatTask | None:
-        return next(iter(best_first(cvat.tasks_named(wanted.project_id, wanted.name))), None)
+        found = best_first(cvat.tasks_named(wanted.project_id, wanted.name))
+        for twin in found[1:]:
+            if ours and not twin.has_data:
+                log.warning("%s: deleting the empty twin task %d of task %d", asking.name, twin.id, found[0].id)
+                cvat.delete_task(twin.id)
+        return found[0] if found else None
 
     return once(asking, look, act=lambda: cvat.new_task(wanted.form))
 
