@@ -62,6 +62,16 @@ def test_every_dag_has_a_page_an_owner_and_runs_once_at_a_time(monkeypatch: pyte
         assert all(task.retries == 2 for task in dag.tasks)
 
 
+def test_a_release_is_an_asset_that_other_dags_can_be_scheduled_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    outlets = {
+        task.task_id: [asset.name for asset in task.outlets]
+        for dag in load(monkeypatch, GOOD.parent).values()
+        for task in dag.tasks
+        if task.outlets
+    }
+    assert outlets == {"complete_release": ["labelcycle/street_signs/release"]}
+
+
 def test_a_bad_project_file_costs_only_its_own_dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / GOOD.name).write_text(GOOD.read_text())
     (tmp_path / "broken.yaml").write_text("name: broken\nimages: {uri: ftp://nowhere/}\n")

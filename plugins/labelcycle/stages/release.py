@@ -1,9 +1,10 @@
 """Release: from accepted revisions to a dataset version."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
-from airflow.sdk import BaseHook, chain, get_current_context, task
+from airflow.sdk import Asset, BaseHook, chain, get_current_context, task
 
 from labelcycle.hooks.project import ProjectClients
 from labelcycle.stages.forms import ReleaseOptions, end_dry_run
@@ -13,7 +14,13 @@ from labelcycle.stages.ingest import holder
 def release(project_file: str) -> None:
     """The tasks of `release_<project>`."""
     tag = cast("str", pin_release(project_file))
-    chain(publish_release(project_file, tag), log_release(project_file, tag), complete_release(project_file, tag))
+    complete = complete_release.override(outlets=[released(Path(project_file).stem)])
+    chain(publish_release(project_file, tag), log_release(project_file, tag), complete(project_file, tag))
+
+
+def released(project: str) -> Asset:
+    """What DAGs that follow a project's releases are scheduled on; an event's extra has the `tag`."""
+    return Asset(f"labelcycle/{project}/release")
 
 
 @task.short_circuit
@@ -58,4 +65,5 @@ def complete_release(project_file: str, tag: str) -> str:
 
     with ProjectClients(project_file) as clients:
         complete(clients.project, tag, clients.ledger, datetime.now(UTC))
+        get_current_context()["outlet_events"][released(clients.project.name)].extra = {"tag": tag}
     return tag
