@@ -8,18 +8,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from include.clients.cvat.errors import CvatError
 
 T = TypeVar("T")
+_PORTS = {"http": 80, "https": 443}
+
+
+class WrongAccess(ValueError):
+    """What no call could be made with. The words never repeat a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class CvatAccess:
     """Where CVAT is and who asks: a personal access token, or a user and a password. `interactive`: a person waits for
-    the answer, and would rather hear soon that there is none."""
+    the answer, and would rather hear soon that there is none.
+
+    Raises WrongAccess for a token or an organization that no header of HTTP can hold: libraries would show it whole.
+    """
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -28,6 +37,18 @@ class CvatAccess:
     organization: str = ""
     verify_tls: bool = True
     interactive: bool = False
+
+    def __post_init__(self) -> None:
+        for what, value in (("a token", self.token or ""), ("an organization", self.organization)):
+            if not (value.isascii() and value.isprintable()) or value != value.strip():
+                raise WrongAccess(f"has {what} with line breaks, outer blanks or characters that are not ASCII")
+
+    @property
+    def server(self) -> str:
+        """The server's address in one form, however it was written."""
+        parts = urlsplit(self.url)
+        port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
+        return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}"
 
 
 class CvatTask(msgspec.Struct, frozen=True):

@@ -61,18 +61,22 @@ class CvatHook(BaseHook):
 
 def access_of(connection: Connection) -> "CvatAccess":
     """A connection's fields as the client wants them. Raises WrongConnection."""
-    from include.clients.cvat import CvatAccess
+    from include.clients.cvat.records import CvatAccess, WrongAccess
 
-    url = address_of(connection, "CVAT's URL, as in https://cvat.example.com")
-    if not connection.password:
+    url = address_of(connection, "CVAT's URL, as in https://cvat.example.com", ("http", "https"))
+    token = "" if connection.login else (connection.password or "").strip()  # a secret's file ends with a line break
+    if not (token or (connection.login and connection.password)):
         sentence = "needs a password: a personal access token, or the password of its login"
         raise WrongConnection(connection.conn_id, sentence)
     extra = extra_of(connection, CvatExtra)
-    return CvatAccess(
-        url=url,
-        token=None if connection.login else connection.password,
-        username=connection.login or None,
-        password=connection.password if connection.login else None,
-        organization=extra.organization,
-        verify_tls=extra.verify_tls,
-    )
+    try:
+        return CvatAccess(
+            url=url,
+            token=token or None,
+            username=connection.login or None,
+            password=connection.password if connection.login else None,
+            organization=extra.organization.strip(),
+            verify_tls=extra.verify_tls,
+        )
+    except WrongAccess as error:
+        raise WrongConnection(connection.conn_id, str(error)) from None

@@ -1,10 +1,13 @@
 """A connection's fields, read and checked: what a client is made of, or a sentence that says what to mend."""
 
+import re
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow.sdk import Connection
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+_HTTP = ("http", "https")
 
 
 class WrongConnection(ValueError):
@@ -35,15 +38,32 @@ def extra_of(connection: Connection, form: type[E]) -> E:
         raise WrongConnection(connection.conn_id, f"has a wrong extra ({wrong}): it may hold {known}") from None
 
 
-def address_of(connection: Connection, example: str) -> str:
+def address_of(connection: Connection, example: str, schemes: tuple[str, ...] = ()) -> str:
     """The URL in the connection's host; a host alone is put together with its schema (https, if none) and port.
 
-    Raises WrongConnection where there is none, or where it holds a password: URLs get into logs.
+    Raises WrongConnection where there is none, where it is no URL or of none of the schemes, if any are given, or where
+    it holds a password: URLs get into logs.
     """
-    if not connection.host:
+    given = (connection.host or "").strip()
+    if not given:
         raise WrongConnection(connection.conn_id, f"needs a host: {example}")
-    host = connection.host if "://" in connection.host else f"{connection.schema or 'https'}://{connection.host}"
-    parts = urlsplit(host)
-    if parts.scheme in ("http", "https") and parts.username is not None:
+    host = given if "://" in given else f"{connection.schema or 'https'}://{given}"
+    parts = _parts(connection, host, example)
+    if parts.scheme in _HTTP and parts.username is not None:
         raise WrongConnection(connection.conn_id, "has a user in its host: put user and password into their own fields")
-    return f"{host}:{connection.port}" if connection.port and parts.scheme in ("http", "https") else host
+    if schemes and parts.scheme not in schemes:
+        sentence = f"has a host with {parts.scheme}://, and it is {' or '.join(schemes)}: {example}"
+        raise WrongConnection(connection.conn_id, sentence)
+    return f"{host}:{connection.port}" if connection.port and parts.scheme in _HTTP else host
+
+
+def _parts(connection: Connection, host: str, example: str) -> SplitResult:
+    """The parts of a URL; one over HTTP has a host, and a port that is a number. The URL may hold a password."""
+    try:
+        parts = urlsplit(host)
+        whole = parts.scheme not in _HTTP or (parts.hostname and parts.port != 0 and not re.search(r"\s", host))
+    except ValueError:
+        whole = False
+    if not whole:
+        raise WrongConnection(connection.conn_id, f"has a host that is no URL: give it {example}")
+    return parts

@@ -36,6 +36,7 @@ from include.clients.cvat import (
     UnknownOutcomeError,
     UnreachableError,
 )
+from include.clients.cvat.records import WrongAccess
 from include.clients.cvat.requests import CvatRequests
 from tests.include.emulated import PASSWORD, Emulated, calls_to
 
@@ -141,6 +142,15 @@ def test_no_secret_is_in_a_text_or_a_log(server: Emulated, caplog: pytest.LogCap
     assert "GET /api/projects" in caplog.text
     assert PASSWORD not in caplog.text
     assert (token.token or "") not in caplog.text
+
+
+@pytest.mark.parametrize("wrong", ["\n", " ", "\r\nX-Admin: 1", "\x00", "\u00f6", "\u2013"])
+def test_what_no_header_holds_is_refused_before_any_library_shows_it(wrong: str) -> None:
+    with pytest.raises(WrongAccess, match="has a token with line breaks") as raised:
+        CvatAccess("http://cvat.example.com", token=SECRET + wrong)
+    assert SECRET not in str(raised.value)
+    with pytest.raises(WrongAccess, match="has an organization with"):
+        CvatAccess("http://cvat.example.com", token=SECRET, organization=f"acme{wrong}")
 
 
 # What is repeated

@@ -1,6 +1,7 @@
 """Connections: their forms, their fields, and Airflow's Test of each."""
 
 import json
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,12 +84,32 @@ def test_a_uri_says_false_in_words() -> None:
         ({"host": "h"}, "connection 'c' needs a password"),
         ({"host": "https://me:secret-word@h", "password": "t"}, "connection 'c' has a user in its host"),
         ({"host": "h", "password": "t", "extra": '{"verify_tsl": 0}'}, r"wrong extra \(verify_tsl: .*may hold organ"),
+        ({"host": " ", "password": "t"}, "needs a host"),
+        ({"host": "h", "password": " \n"}, "needs a password"),
+        ({"host": "ftp://h", "password": "t"}, "has a host with ftp://, and it is http or https: CVAT's URL"),
+        ({"host": "http://[::1", "password": "t"}, "has a host that is no URL: give it CVAT's URL"),
+        ({"host": "http://h:99999", "password": "t"}, "has a host that is no URL"),
+        ({"host": "https://", "password": "t"}, "has a host that is no URL"),
+        ({"host": "cvat. example.com", "password": "t"}, "has a host that is no URL"),
+        ({"host": "h", "password": "secret-\nword"}, "connection 'c' has a token with line breaks"),
+        ({"host": "h", "password": "secret-w\u00f6rd"}, "connection 'c' has a token with .* not ASCII"),
+        ({"host": "h", "password": "t", "extra": '{"organization": "a\\nb"}'}, "has an organization with line breaks"),
     ],
 )
 def test_a_connection_that_cannot_be_used(fields: dict[str, str], sentence: str) -> None:
     with pytest.raises(WrongConnection, match=sentence) as caught:
         access_of(Connection(conn_id="c", conn_type="cvat", **fields))
-    assert "secret-word" not in str(caught.value)
+    for secret in ("secret-word", "secret-\nword", "secret-w\u00f6rd"):
+        assert secret not in str(caught.value)
+        assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_blanks_around_a_token_and_a_host_are_no_part_of_them() -> None:
+    fields = {"conn_id": "c", "conn_type": "cvat"}
+    access = access_of(Connection(host=" https://cvat.example.com ", password="token\n", **fields))
+    assert (access.url, access.token) == ("https://cvat.example.com", "token")
+    access = access_of(Connection(host="h", login="anna", password=" blanks may be meant ", **fields))
+    assert access.password == " blanks may be meant "
 
 
 def test_the_ledger_takes_airflows_own_types_too() -> None:
@@ -152,6 +173,16 @@ class TestCvat:
             ok, message = airflow_test(monkeypatch, "cvat", host=other.url, password="token")
         assert ok
         assert "answers to anna; its version was not tried (verified: 2.73)" in message
+
+    def test_a_token_from_a_file(self, monkeypatch: pytest.MonkeyPatch, cvat: Server) -> None:
+        token = self.token(cvat, read_only=False)
+        ok, message = airflow_test(monkeypatch, "cvat", host=str(cvat.admin.base_url), password=f"{token}\n")
+        assert ok, message
+
+    def test_a_token_that_no_header_holds(self, monkeypatch: pytest.MonkeyPatch, cvat: Server) -> None:
+        ok, message = airflow_test(monkeypatch, "cvat", host=str(cvat.admin.base_url), password="secret\r\nword")
+        assert (ok, message.partition(" with")[0]) == (False, "the connection has a token")
+        assert "word" not in message
 
     def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ok, message = airflow_test(monkeypatch, "cvat", host=f"http://127.0.0.1:{free_port()}", password="token")
