@@ -19,6 +19,7 @@ from include.steps.collect import collect_revisions
 from include.steps.refresh import Refresher, newest, refresh_shards
 from include.steps.reviewed import finished_by_annotator, reviewed_images
 from tests.include.emulated import calls_to
+from tests.include.steps.dots import picture
 from tests.include.steps.world import DOTS, Killed, World, killed, project_of
 
 JOBS = "/api/jobs/"
@@ -315,6 +316,25 @@ def test_what_came_twice_is_there_once(new_world: Callable[..., World]) -> None:
     world.change_shapes(job, "create", again)
     assert refresh(world) == 1
     assert lefts(world, job) == [1, 5, 9]
+    assert is_whole(world, job)
+
+
+def test_a_job_of_more_than_one_part_that_is_killed_after_each(new_world: Callable[..., World]) -> None:
+    """21 pictures of 250 dots: parts of 20 frames and of one."""
+    world = new_world(annotators=[dots(1)], batches={"size": 21, "job_size": 21, "max_wait": 0})
+    for number in range(21):
+        world.put(f"in/{number}.png", picture(number, 250, 0.5, size=(1008, 48)))
+    world.carry()
+    (job,) = world.jobs()
+    release(world, 2, shift=1)
+    for nth in (2, 3):  # when the first part has come, and when the second has: before either outcome is recorded
+        with killed(world.ledger, "UPDATE refreshes", nth=nth):
+            refresh(world)
+    with calls_to(world.server) as calls:
+        assert refresh(world) == 1
+    assert calls.count("PATCH") == 1  # what is left is to take the older version out
+    assert {left % 4 for left in lefts(world, job)} == {1}
+    assert len(world.drawn(job)) == 21 * 250
     assert is_whole(world, job)
 
 
