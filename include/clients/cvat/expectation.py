@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 
 _OBSERVATIONS = 50
 _LEAST = 0.05  # seconds: less is not worth a prediction
@@ -34,12 +35,25 @@ class Expectation:
 class Budget:
     """What calls may cost a server, in seconds of one of its cores: a share of the time, and a burst.
 
-    A call that costs more than the burst is made when the burst is whole; what it overdraws is waited for.
+    A call that costs more than the burst is made when the burst is whole; what it overdraws is waited for. Many draw on
+    it together: what cannot be made yet is claimed, and has its turn before what is claimed later, even if it is dear.
     """
 
     def __init__(self, share: float, burst: float, now: float) -> None:
         self._share, self._burst = share, burst
         self._balance, self._moment = burst, now
+        self._claims: dict[object, float] = {}  # first come, first served
+        self.quiet_until = now  # nobody shall ask before: the server is down, or wants to be left alone
+
+    def claim(self, who: object, cost: float) -> float:
+        """When this call may be made, after those that others claimed before. It is claimed until `forgo`."""
+        self._claims[who] = min(cost, self._burst)
+        before = takewhile(lambda other: other is not who, self._claims)
+        return self.ready(cost) + sum(self._claims[other] for other in before) / self._share
+
+    def forgo(self, who: object) -> None:
+        """That a call was made, or is not wanted any more."""
+        self._claims.pop(who, None)
 
     def ready(self, cost: float) -> float:
         """When a call of this cost may be made: a moment, in the past where it may be made at once."""

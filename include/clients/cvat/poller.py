@@ -1,4 +1,4 @@
-"""One poller a server: all waits for a CVAT's requests share one loop, and what they cost it together is bounded.
+"""One poller an account, one budget a server: waits share looks, and what all cost a server together is bounded.
 
 CVAT starts the requests of a queue first in, first out, so the oldest of each is asked for when it should be done, and
 when it is, the next at once. Now and then all are looked at: CVAT forgets a finished request after 500 s.
@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from include.clients.cvat.errors import CvatError, ThrottledError, UnauthorizedError
+from include.clients.cvat.errors import BrokenError, CvatError, ThrottledError, UnauthorizedError, UnreachableError
 from include.clients.cvat.expectation import Budget
 from include.clients.cvat.lines import Caller, Ended, Watched
-from include.clients.cvat.looks import Looks, Questions
+from include.clients.cvat.looks import Look, Looks, Questions
 from include.clients.cvat.records import CvatAccess
 from include.clients.cvat.requests import CvatRequests
 from include.clients.cvat.waits import Waits
@@ -38,14 +38,16 @@ def _utc() -> datetime:
 
 
 class Poller:
-    """The waits for one server's requests, in one event loop. It asks only while somebody waits.
+    """The waits of one account for a server's requests, in one event loop. It asks only while somebody waits.
 
-    `open_` connects to the server, `now` is the clock of the deadlines.
+    `open_` connects to the server, `now` is the clock of the deadlines; `budget` is the server's, which all accounts
+    share: what they may ask, and how long they leave it alone.
     """
 
-    def __init__(self, open_: Open, now: Callable[[], datetime] = _utc) -> None:
+    def __init__(self, open_: Open, now: Callable[[], datetime] = _utc, budget: Budget | None = None) -> None:
         self._open, self._now = open_, now
-        self._waits, self._budget = Waits(), Budget(_SHARE, _BURST, _time())
+        self.budget = budget or new_budget()
+        self._waits = Waits()
         self._looks: Looks | None = None
         self._failures, self._quiet_until, self._trouble = 0, 0.0, ""
         self._task: asyncio.Task[None] | None = None
@@ -116,21 +118,25 @@ class Poller:
 
     async def _run(self) -> None:
         async with self._open() as questions:
-            self._looks = Looks(self._waits, questions, self._budget, self._now)
+            self._looks = Looks(self._waits, questions, self.budget, self._now)
             self._looks.hurry()
-            while self._waits:
-                await self._step(self._looks)
+            try:
+                while self._waits:
+                    await self._step(self._looks)
+            finally:
+                self.budget.forgo(self)
 
     async def _step(self, looks: Looks) -> None:
         self._waits.give_up(self._now() - self._grace, self._trouble, _time())
         if not self._waits:
             return
         look = looks.next()
-        at = max(look.at, self._quiet_until, self._budget.ready(look.cost))
+        at = self._may_ask_at(look)
         if at - _time() > _INSTANT:
             await self._sleep(min(at, looks.wake_at, self._next_deadline()) - _time())
             return
-        self._budget.spend(look.cost, _time())
+        self.budget.spend(look.cost, _time())
+        self.budget.forgo(self)
         try:
             await look.ask()
         except UnauthorizedError as error:
@@ -139,6 +145,13 @@ class Poller:
             self._back_off(error)
         else:
             self._failures, self._trouble = 0, ""
+
+    def _may_ask_at(self, look: Look) -> float:
+        due = max(look.at, self._quiet_until, self.budget.quiet_until)
+        if due - _time() > _INSTANT:
+            self.budget.forgo(self)  # who is not due holds up nobody
+            return due
+        return self.budget.claim(self, look.cost)
 
     @property
     def _grace(self) -> timedelta:
@@ -163,19 +176,36 @@ class Poller:
         pause = min(_BACK_OFF * 2 ** min(self._failures, 10), _BACK_OFF_MOST) * random.uniform(0.5, 1.0)
         if isinstance(error, ThrottledError):
             pause = max(pause, min(error.retry_after or 0.0, _THROTTLED_MOST))
-        self._failures, self._trouble, self._quiet_until = self._failures + 1, str(error), _time() + pause
+        self._failures, self._trouble = self._failures + 1, str(error)
+        if isinstance(error, ThrottledError | UnreachableError) and not isinstance(error, BrokenError):
+            self.budget.quiet_until = max(self.budget.quiet_until, _time() + pause)
+        else:  # it may be this account's alone
+            self._quiet_until = _time() + pause
         log.warning("%s; %d requests are waited for; asking again in %.1f s", error, len(self._waits), pause)
 
 
+def new_budget() -> Budget:
+    """What all who ask a server in this event loop may cost it."""
+    return Budget(_SHARE, _BURST, _time())
+
+
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[CvatAccess, Poller]] = WeakKeyDictionary()
+_budgets: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Budget]] = WeakKeyDictionary()
+
+
+def poller_of(access: CvatAccess) -> Poller:
+    """The poller of an account in this event loop; those of one server have one budget."""
+    loop = asyncio.get_running_loop()
+    pollers, budgets = _pollers.setdefault(loop, {}), _budgets.setdefault(loop, {})
+    if access not in pollers:
+        budget = budgets.setdefault(access.server, new_budget())
+        pollers[access] = Poller(partial(CvatRequests, access), budget=budget)
+    return pollers[access]
 
 
 async def wait_for_requests(access: CvatAccess, watched: Iterable[Watched]) -> dict[str, Ended]:
     """Wait for requests together with all others who wait for that server in this event loop: see Poller.wait."""
-    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
-    if access not in pollers:
-        pollers[access] = Poller(partial(CvatRequests, access))
-    return await pollers[access].wait(watched)
+    return await poller_of(access).wait(watched)
 
 
 def _time() -> float:

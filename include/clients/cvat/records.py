@@ -45,7 +45,7 @@ class CvatAccess:
 
     @property
     def server(self) -> str:
-        """The server's address in one form, however it was written."""
+        """What names the server, however its address was written."""
         parts = urlsplit(self.url)
         port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
         return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}"

@@ -59,6 +59,20 @@ def test_what_is_overdrawn_is_waited_for() -> None:
     assert budget.ready(3.0) == pytest.approx(30.0)
 
 
+def test_what_was_claimed_first_has_its_turn_first() -> None:
+    budget = Budget(share=0.1, burst=1.0, now=0.0)
+    budget.spend(1.0, 0.0)
+    assert budget.claim("dear", 0.5) == pytest.approx(5.0)
+    assert budget.claim("cheap", 0.1) == pytest.approx(6.0)
+    assert budget.claim("dear", 0.5) == pytest.approx(5.0)
+    budget.spend(0.5, 5.0)
+    budget.forgo("dear")
+    assert budget.claim("cheap", 0.1) == pytest.approx(6.0)
+    budget.claim("dear", 0.5)
+    budget.forgo("cheap")
+    assert budget.claim("dear", 0.5) == pytest.approx(10.0)
+
+
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 1.0)), max_size=50))
 def test_no_minute_costs_more_than_the_burst_and_its_share(asked: list[tuple[float, float]]) -> None:
     budget, now, spent = Budget(share=0.035, burst=1.0, now=0.0), 0.0, list[tuple[float, float]]()

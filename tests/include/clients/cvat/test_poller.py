@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.servers.played import SINGLE, PlayedCvat, now, play, time
-from include.clients.cvat import BrokenError, ForbiddenError, ThrottledError, UnauthorizedError, UnreachableError
+from include.clients.cvat import (
+    BrokenError,
+    CvatAccess,
+    ForbiddenError,
+    ThrottledError,
+    UnauthorizedError,
+    UnreachableError,
+)
 from include.clients.cvat.lines import Ended, Watched
-from include.clients.cvat.poller import Poller
+from include.clients.cvat.poller import Poller, new_budget, poller_of
 
 LOOKED_AT_WITHIN = 240.0
 A_MINUTE = 60 * 0.05  # seconds of a core that all waits together may cost in any minute
@@ -97,6 +104,63 @@ def test_no_minute_costs_more_than_its_share(count: int) -> None:
     assert after.server.dearest_minute() <= max(A_MINUTE, 60 * 0.035 + longest) + 1e-9
     seconds = after.server.calls[-1].at
     assert after.server.cost(0, seconds) <= 0.9 + 0.035 * seconds + longest
+
+
+@pytest.mark.parametrize("accounts", [2, 4])
+def test_accounts_of_one_server_cost_it_no_more_together(accounts: int) -> None:
+    server = busy(300)
+
+    async def story() -> list[Told]:
+        budget = new_budget()
+        all_told = [Told(server) for _ in range(accounts)]
+        for each in all_told:
+            each.poller = Poller(lambda: server, now, budget)
+        waits = [all_told[n % accounts].one(one.id, one.came) for n, one in enumerate(server.requests.values())]
+        await asyncio.gather(*waits)
+        return all_told
+
+    for after in play(story()):
+        assert len(after.ended) == 300 // accounts
+        assert {ended.answer for ended in after.ended.values()} == {"finished"}
+        assert max(after.delays) <= LOOKED_AT_WITHIN
+    assert server.dearest_minute() <= A_MINUTE + 1e-9
+
+
+def test_a_server_that_is_down_is_left_alone_by_all_accounts() -> None:
+    server = busy(2, seconds=5)
+    error = ThrottledError("GET: 429: Request was throttled.")
+    error.retry_after = 45.0
+    server.troubles.append((0.0, 1.0, error))
+
+    async def story() -> None:
+        budget, deadline = new_budget(), now() + timedelta(hours=1)
+        first, second = (Poller(lambda: server, now, budget) for _ in range(2))
+        waits = [first.wait([Watched(creation(0), deadline, IMAGES)])]
+        waits.append(second.wait([Watched(creation(1), deadline, 10 * IMAGES)]))
+        await asyncio.gather(*waits)
+
+    play(story())
+    first_call = server.calls[0].at
+    assert [call.at for call in server.calls if first_call < call.at < first_call + 45] == []
+
+
+def test_one_server_has_one_budget_however_it_is_written_and_whoever_asks() -> None:
+    same = [
+        CvatAccess("https://cvat.example.com", token="a"),
+        CvatAccess("https://cvat.example.com/", token="a"),
+        CvatAccess("HTTPS://CVAT.example.com:443", token="b"),
+        CvatAccess("https://cvat.example.com", username="anna", password="p"),
+    ]
+    others = [CvatAccess(f"{url}", token="a") for url in ("http://cvat.example.com", "https://cvat.example.com:8443")]
+
+    async def story() -> tuple[set[int], set[int]]:
+        budgets = [{id(poller_of(one).budget) for one in group} for group in (same, others)]
+        return budgets[0], budgets[1]
+
+    one, two = play(story())
+    assert len(one) == 1
+    assert len(two) == 2
+    assert not one & two
 
 
 def test_ten_thousand_cost_no_more_than_a_thousand() -> None:
