@@ -1,6 +1,7 @@
 """CVAT's background requests, asked after without blocking: for triggers, which share one event loop."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -79,8 +80,10 @@ class CvatRequests:
             headers["Authorization"] = f"Bearer {access.token}"
         if access.organization:
             headers["X-Organization"] = access.organization
+        # As cvat-sdk's urllib3 reaches CVAT: no proxy of the environment, the system's certificates or SSL_CERT_FILE's.
+        verify = ssl.create_default_context() if access.verify_tls else False
         self._http = httpx.AsyncClient(
-            base_url=access.url.rstrip("/"), headers=headers, verify=access.verify_tls, timeout=_TIMEOUT
+            base_url=access.url.rstrip("/"), headers=headers, verify=verify, timeout=_TIMEOUT, trust_env=False
         )
 
     async def __aenter__(self) -> "CvatRequests":

@@ -8,9 +8,10 @@ import math
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,6 +27,7 @@ from include.clients.cvat.errors import (
     UnreachableError,
     error_of,
     login_error,
+    seconds_of,
 )
 from include.clients.cvat.records import CvatAccess, decode
 
@@ -33,9 +35,28 @@ T = TypeVar("T")
 _TIMEOUT = (10.0, 120.0)  # to connect, to read: seconds
 _SOON = (3.0, 10.0)  # the same, while a person waits
 _PAGE = 1000
-# The SDK would repeat a DELETE too, which then finds nothing, and wait for hours where a Retry-After says so. What
-# never reached the server is repeated whatever it is; anything else only if it reads.
-_RETRIES = urllib3.Retry(
+
+
+class _Retries(urllib3.Retry):
+    """Who wants to be left alone for longer than `retry_after_max` is not asked again: its answer is what is raised."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Self:
+        """The next try. Raises MaxRetryError, on which urllib3 returns the answer."""
+        wanted = seconds_of(response.headers.get("Retry-After"), datetime.now(UTC)) if response else None
+        left = self.new(total=0) if wanted is not None and wanted > self.retry_after_max else self
+        return super(_Retries, left).increment(method, url, response, *args, **kwargs)
+
+
+# The SDK would repeat a DELETE too, which then finds nothing. What never reached the server is repeated whatever it
+# is; anything else only if it reads.
+_RETRIES = _Retries(
     total=3,
     backoff_factor=0.25,
     allowed_methods={"GET"},

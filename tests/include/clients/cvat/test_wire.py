@@ -171,6 +171,19 @@ def test_a_throttled_read_waits_as_long_as_the_server_asks(server: Emulated, cva
     assert 1 <= time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize(("interactive", "seconds"), [(False, 31), (False, 86_400), (True, 3)])
+def test_who_wants_more_patience_than_there_is_is_not_asked_early(
+    server: Emulated, interactive: bool, seconds: int
+) -> None:
+    with CvatClient(replace(server.token(), interactive=interactive)) as cvat:
+        cvat.version()
+        server.fault("GET", "/api/projects", status=429, headers={"Retry-After": str(seconds)})
+        with calls_to(server) as calls, pytest.raises(ThrottledError) as raised:
+            cvat.find_project("none")
+    assert raised.value.retry_after == seconds
+    assert len(calls.made) == 1
+
+
 def test_a_read_that_breaks_the_server_is_not_repeated_and_one_that_fails_for_long_is_given_up(
     server: Emulated, cvat: CvatClient
 ) -> None:
@@ -272,7 +285,7 @@ def _other_server(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, 
 
 @pytest.fixture
 def self_signed(tmp_path: Path) -> ssl.SSLContext:
-    """What a server shows whose certificate nobody vouches for."""
+    """What a server shows whose certificate nobody vouches for; it is in server.pem."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cvat")])
     now = datetime.now(UTC)
     certificate = (
@@ -356,3 +369,30 @@ def test_a_look_refuses_a_certificate_that_nobody_vouches_for_unless_that_is_ask
         with pytest.raises(CvatError, match="the answer is not of CVAT's form"):
             get(CvatAccess(url, token=SECRET, verify_tls=False))
         assert len(asked) == 1
+
+
+def test_a_look_and_a_call_trust_the_same_certificates(
+    self_signed: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
+    with _other_server(self_signed) as (url, asked):
+        with CvatClient(CvatAccess(url, token=SECRET)) as client:
+            assert client.version() == "2.73.0"
+        with pytest.raises(CvatError, match="the answer is not of CVAT's form"):
+            get(CvatAccess(url, token=SECRET))
+    assert len(asked) == 2
+
+
+def test_a_look_and_a_call_go_by_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(create_server(("127.0.0.1", 0))) as free:
+        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, nowhere)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with _other_server() as (url, asked):
+        with CvatClient(CvatAccess(url, token=SECRET)) as client:
+            assert client.version() == "2.73.0"
+        with pytest.raises(CvatError, match="the answer is not of CVAT's form"):
+            get(CvatAccess(url, token=SECRET))
+    assert len(asked) == 2
