@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-FOLDER = Path(__file__).with_name("replay")
+FOLDER = Path(__file__).with_name("sessions")
 _NO_SUCH_ID = 90_000_000
 
 _BY_ADDRESS = {

@@ -5,7 +5,6 @@ each file of recordings is played on a new one, in order, after what it builds o
 """
 
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,14 +15,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.contract.objects import BucketKeys
-from tests.contract.player import Player, content_of, emulator
-from tests.contract.replaying import FOLDER, rows
+from tests.include.emulator.replay.player import Player, content_of, emulator
+from tests.include.emulator.replay.replaying import FOLDER, rows
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-pytestmark = pytest.mark.skipif("CVAT_URL" in os.environ, reason="the recordings are of a real server already")
 
 FILES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 _QUALITY = "The emulator has no ground truth, quality or consensus."
@@ -161,9 +157,9 @@ def images(s3: "S3Client") -> None:
 
 
 @pytest.fixture
-def player(tmp_path: Path, bucket_keys: BucketKeys, images: None) -> Iterator[Player]:
+def player(tmp_path: Path, s3_endpoint: str, images: None) -> Iterator[Player]:
     with emulator(tmp_path) as url:
-        player = Player(url, str(bucket_keys.endpoint))
+        player = Player(url, s3_endpoint)
         yield player
         player.close()
 

@@ -1,4 +1,5 @@
-"""docs/emulator.md, made from the SDK's operations and the emulator's routes: `python -m tests.contract.coverage`."""
+"""docs/emulator.md, made from the SDK's operations and the emulator's routes:
+`python -m tests.include.emulator.replay.coverage`."""
 
 import inspect
 import re
@@ -12,26 +13,26 @@ from cvat_sdk.api_client import ApiClient, Configuration, apis
 from fastapi.routing import APIRoute
 
 from include.emulator.app import Admin, create_app
-from tests.contract.replaying import FOLDER, rows
-from tests.contract.test_replay import GRANTED
+from tests.include.emulator.replay.replaying import FOLDER, rows
+from tests.include.emulator.replay.test_replay import GRANTED
 
-PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
+PAGE = Path(__file__).parents[4] / "docs" / "emulator.md"
 
 _TARGETS = ("projects", "tasks", "jobs")  # what some of the emulator's addresses have in common
 
 _HEAD = """# The emulator
 
-Made by `python -m tests.contract.coverage`; do not edit. What the emulator is, how it is started and what switches it
-has for tests stands in [include/emulator/README.md](../include/emulator/README.md). This page says how much of CVAT it
-covers, and how that is checked.
+Made by `python -m tests.include.emulator.replay.coverage`; do not edit. What the emulator is, how it is started and
+what switches it has for tests stands in [include/emulator/README.md](../include/emulator/README.md). This page says how
+much of CVAT it covers, and how that is checked.
 """
 
 _CHECKED = """## How it is checked
 
 - `tests/contract/` makes chosen calls and compares status, media type and body with what a real server answered, values
   included. It knows nothing of the emulator and runs against any CVAT.
-- `tests/contract/test_replay.py` makes {calls} recorded calls again, in the order of the sessions that they are from,
-  and compares status, media type and the shape of the answers. {granted} of them are granted to differ:
+- `tests/include/emulator/replay/test_replay.py` makes {calls} recorded calls again, in the order of the sessions that
+  they are from, and compares status, media type and the shape of the answers. {granted} of them are granted to differ:
 
 {grants}
 

@@ -1,10 +1,10 @@
 """The page of what the emulator covers is as the generator writes it now."""
 
-from tests.contract.coverage import PAGE, Operation, operations, page
+from tests.include.emulator.replay.coverage import PAGE, Operation, operations, page
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.contract.coverage"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.include.emulator.replay.coverage"
 
 
 def test_all_operations_of_the_sdk_are_looked_at() -> None:

@@ -16,7 +16,7 @@ import uvicorn
 from PIL import Image
 
 from include.emulator.app import Admin, create_app
-from tests.contract.replaying import Ids, Row, differences
+from tests.include.emulator.replay.replaying import Ids, Row, differences
 
 PASSWORD = "only-for-tests"
 PATIENCE_S = 20.0
