@@ -35,7 +35,10 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a wait ended: `finished`, `failed`, `expired` or `overdue`, with the server's words and what came of it."""
+    """How a wait ended: `finished`, `failed`, `expired` or `overdue`, with the server's words and what came of it.
+
+    Whoever tells it to others may say `refused`: it could not be waited for, and no other try mends that.
+    """
 
     answer: str
     message: str = ""

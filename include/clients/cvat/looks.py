@@ -140,7 +140,11 @@ class Looks:
 
     async def _list(self, waits: Sequence[Wait], filters: Mapping[str, str] | None, last: bool) -> None:
         begun, guessed = _time(), self._rows.get(str(filters), len(waits))
-        rows = await (self._questions.all_serverless() if filters is None else self._questions.all(filters))
+        try:
+            rows = await (self._questions.all_serverless() if filters is None else self._questions.all(filters))
+        except ForbiddenError as error:
+            self._waits.fail([wait for wait in waits if self._waits.has(wait)], error, _time())
+            return
         self._rows[str(filters)] = len(rows)
         took, modelled = _time() - begun, LIST + ROW * len(rows)
         self._budget.spend(max(modelled, took) - LIST - ROW * guessed, _time())

@@ -320,6 +320,18 @@ def test_what_no_repetition_mends_is_raised_to_whom_it_concerns(error: Exception
         assert second == {creation(1): Ended("finished")}
 
 
+def test_a_list_that_is_forbidden_ends_the_waits_as_a_single_look_does() -> None:
+    server = busy(30, seconds=1000)
+    server.troubles.append((1.0, 1e9, ForbiddenError("GET: 403")))
+
+    async def story() -> float:
+        with pytest.raises(ForbiddenError, match="403"):
+            await Poller(lambda: server, now).wait(watched(server.requests))
+        return time()
+
+    assert play(story()) < 60
+
+
 def test_a_request_that_breaks_the_server_holds_up_no_other() -> None:
     server = busy(4)
     server.requests[creation(0)].broken = BrokenError("GET: 500: Server Error")
