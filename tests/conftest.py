@@ -6,12 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from include.local.stack import airflow_settings
 
 FOLDER = Path(tempfile.mkdtemp(prefix="labelcycle-tests-"))
 os.environ.update(airflow_settings(FOLDER))
+
+hypothesis.settings.register_profile("labelcycle", deadline=None)  # machines are busy: no test fails for its time
+hypothesis.settings.load_profile("labelcycle")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
@@ -16,7 +16,6 @@ judged = st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.floats(1, 20)), m
 
 
 @pytest.mark.parametrize("kind", Kind)
-@settings(deadline=None)
 @given(rows=judged)
 def test_a_curve_rises_and_is_a_probability(kind: Kind, rows: list[tuple[float, bool, float]]) -> None:
     scores, right, weights = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
