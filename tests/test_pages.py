@@ -8,7 +8,7 @@ from airflow.sdk import Connection
 
 from include.projects.files import read_project
 from labelcycle.hooks.cvat import access_of
-from labelcycle.hooks.failures import failures
+from labelcycle.hooks.failures import FAILURES
 from labelcycle.hooks.ledger import url_of
 from labelcycle.hooks.mlflow import MlflowHook
 from labelcycle.hooks.repository import RepositoryHook
@@ -89,7 +89,7 @@ def test_the_project_on_the_page_is_right(tmp_path: Path) -> None:
 
 def test_every_advice_is_on_the_page_of_errors() -> None:
     page = " ".join((DOCS / "errors.md").read_text().split())
-    assert {failure.advice for failure in failures() if failure.advice not in page} == set()
+    assert {failure.advice for failure in FAILURES if failure.advice not in page} == set()
     from include.clients.storage import AccessDenied, BucketNotFound, NotS3, Unreachable, WrongRegion
 
     for kind in (AccessDenied, BucketNotFound, NotS3, Unreachable, WrongRegion):

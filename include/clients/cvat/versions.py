@@ -62,10 +62,10 @@ def remark(text: str, url: str) -> str:
     if version == VERIFIED:
         return ""
     if version <= BY_SCHEMA:
-        known = f"its version was not tried (verified: {_dotted(VERIFIED)}), but by its schema has all that is needed"
+        known = f"its version was not tried (verified: {_dotted(VERIFIED)}), but works as far as its schema tells"
     else:
         known = f"its version is unverified: it is newer than {_dotted(BY_SCHEMA)}, the last whose schema was looked at"
-    return f"{known}; it lacks {missing}" if missing else known
+    return f"{known}; not there any more: {missing}" if missing else known
 
 
 def _dotted(version: Version) -> str:
