@@ -72,6 +72,10 @@ class CvatClient:
         found = [p.id for p in self._wire.list("/api/projects", Named, {"name": name}) if p.name == name]
         return min(found, default=None)
 
+    def project(self, project_id: int) -> Named:
+        """A project by id."""
+        return self._wire.get(f"/api/projects/{project_id}", Named)
+
     def create_project(self, name: str, labels: Sequence[Mapping[str, Any]]) -> int:
         """Create a project with labels in CVAT's form, and say its id."""
         return self._wire.call("POST", "/api/projects", Named, body={"name": name, "labels": list(labels)}).id

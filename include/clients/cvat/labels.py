@@ -82,6 +82,8 @@ _FORMS: TypeAdapter[tuple[LabelForm, ...]] = TypeAdapter(tuple[LabelForm, ...])
 
 def read_labels(labels: Sequence[Mapping[str, Any]]) -> tuple[LabelForm, ...]:
     """Labels in CVAT's form, checked. Raises WrongLabels, with each place and what is wrong there."""
+    if isinstance(labels, str | Mapping):
+        raise WrongLabels(f'labels must be a list, as in [{{"name": "car", "type": "rectangle"}}], and are {labels!r}')
     try:
         forms = _FORMS.validate_python(labels)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from labelcycle.operators.base import CvatRequestOperator, ended
 from labelcycle.operators.exports import CvatFetchOperator
 from labelcycle.operators.memory import Memory
-from labelcycle.operators.targets import archives_of, number, shown_path, target_of
+from labelcycle.operators.targets import archives_of, name_of, number, one_of, shown_path, target_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +80,9 @@ class CvatRestoreOperator(CvatRequestOperator):
     Restored jobs are at stage annotation in state new, whoever had finished them, and have no assignees; a restored
     task is in no project, unless `project_id` puts it into one that has its labels.
 
+    Ended by a person, it cancels what CVAT has not begun, so that nothing without the name is left. The next try then
+    cannot tell that from a request that CVAT has forgotten: it fails once, and asks to look.
+
     :param target: what the backup is of: `project` or `task`.
     :param source: the backup's file: an absolute path, or `s3://bucket/key` (templated).
     :param name: what the restored project or task is called (templated).
@@ -104,7 +107,7 @@ class CvatRestoreOperator(CvatRequestOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.target = target
+        self.target = one_of(target, "target", _KINDS)
         self.source = source
         self.name = name
         self.project_id = project_id
@@ -113,6 +116,7 @@ class CvatRestoreOperator(CvatRequestOperator):
     def execute(self, context: Context) -> int:
         """Look for what is restored or asked for already; else restore it, and wait."""
         kind = target_of(self.target, 0, _KINDS).kind
+        self.name = name_of(self.name, "name")
         if self.project_id is not None and kind != "task":
             raise AirflowFailException("only a task can be put into a project: leave out project_id")
         with self.cvat(self.aws_conn_id) as cvat:
@@ -122,19 +126,19 @@ class CvatRestoreOperator(CvatRequestOperator):
                 self.log.info("%s %d is called %r already: nothing is restored", kind, found[0], self.name)
                 return self._settled(context, cvat, found[0])
             request_id = request_id or self._ask(cvat, memory, kind)
-        return self.wait_for(request_id, f"restore of {self.source} as {self.name!r}", "resume")
+        name = f"restore of {self.source} as {self.name!r}"
+        return self.wait_for(request_id, name, "resume", cancel_on_kill=True)
 
     def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> int:
         """Name what CVAT has made."""
-        answer, message = ended(event)
-        (result_id,) = (end.get("result_id") for end in event.values())
-        if answer == "failed":
+        end = ended(event)
+        if end.answer == "failed":
             Memory(context, _MEMORY).forget()  # CVAT has made nothing: another try asks anew
-        if answer != "finished" or not result_id:
-            raise AirflowException(f"restore of {self.source} {answer}: {message or 'CVAT names no result'}")
+        if end.answer != "finished" or not end.result_id:
+            raise AirflowException(f"restore of {self.source} {end.answer}: {end.message or 'CVAT names no result'}")
         with self.cvat() as cvat:
-            cvat.backups.rename(target_of(self.target, result_id, _KINDS), self.name)
-            return self._settled(context, cvat, result_id)
+            cvat.backups.rename(target_of(self.target, end.result_id, _KINDS), self.name)
+            return self._settled(context, cvat, end.result_id)
 
     def _asked(self, cvat: "CvatClient", memory: Memory, kind: "Kind") -> str | None:
         """The request of an earlier try; None where none was made, or it came to nothing."""

@@ -1,7 +1,8 @@
-"""What every operator for CVAT has: its connection, its link, errors in words, and the wait for a request."""
+"""What every operator for CVAT has: its connection, its link, errors in words, and the wait for requests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +16,7 @@ from labelcycle.links.cvat import OpenInCvat, show
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatClient
+    from include.clients.cvat.lines import Watched
 
 _GRACE = timedelta(minutes=10)  # the trigger keeps the deadline; Airflow's own time-out is for a dead triggerer
 
@@ -70,32 +72,56 @@ class CvatRequestOperator(CvatOperator):
         *,
         images: int = 0,
         deadline: datetime | None = None,
-        ends_task: bool = False,
-        cancel_on_kill: bool = False,
-        kwargs: dict[str, Any] | None = None,
+        **how: Any,
     ) -> NoReturn:
-        """Defer until a request has ended, or the time is over; then the method is called with the context, the event
-        and `kwargs`. The name says in logs what the request is for; how many images it is about helps to expect its
-        end. Without a deadline the request has `request_timeout` from now. The others are those of RequestsTrigger."""
-        from labelcycle.triggers.requests import RequestsTrigger
+        """Defer until a request has ended, or the time is over; then the method is called with the context and the
+        event. The name says in logs what the request is for; how many images it is about helps to expect its end.
+        Without a deadline the request has `request_timeout` from now. The others are those of RequestsTrigger."""
+        from include.clients.cvat.lines import Watched
 
         end = deadline or datetime.now(UTC) + self.request_timeout
-        self.log.info("%s: waiting for request %s until %s", name, request_id, end)
-        trigger = RequestsTrigger(
-            self.cvat_conn_id,
-            deadlines={request_id: end.isoformat()},
-            names={request_id: name},
-            images={request_id: images} if images else {},
-            ends_task=ends_task,
-            cancel_on_kill=cancel_on_kill,
-        )
-        timeout = max(end - datetime.now(UTC), timedelta()) + _GRACE
-        self.defer(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+        defer(self, self.cvat_conn_id, [Watched(request_id, end, images, name)], method_name, **how)
 
 
-def ended(event: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
-    """How the one request of an event ended: its answer (`finished`, `failed`, `expired`, `overdue`), CVAT's words."""
+def defer(
+    operator: BaseOperator, cvat_conn_id: str, waiting: Sequence["Watched"], method_name: str, **how: Any
+) -> NoReturn:
+    """Wait in one trigger for all, until the last deadline; then the method is called with the context and the event.
+
+    It gets nothing else, because `dag.test()` hands on nothing else. The others are those of RequestsTrigger.
+    """
+    from labelcycle.triggers.requests import RequestsTrigger
+
+    for wait in waiting:
+        operator.log.info("%s: waiting for request %s until %s", wait.name, wait.request_id, wait.deadline)
+    operator.defer(
+        trigger=RequestsTrigger(
+            cvat_conn_id,
+            deadlines={wait.request_id: wait.deadline.isoformat() for wait in waiting},
+            names={wait.request_id: wait.name for wait in waiting},
+            images={wait.request_id: wait.images for wait in waiting if wait.images},
+            **how,
+        ),
+        method_name=method_name,
+        timeout=max(max(wait.deadline for wait in waiting) - datetime.now(UTC), timedelta()) + _GRACE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a request ended: `finished`, `failed`, `expired`, `overdue`; CVAT's words, what came of it, what was kept."""
+
+    request_id: str
+    answer: str
+    message: str
+    result_id: int | None = None
+    result_url: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ended(event: Mapping[str, Mapping[str, Any]]) -> Answered:
+    """How the one request of an event ended."""
     if len(event) != 1:
-        raise AirflowException(f"the trigger was to tell of one request, and tells of {len(event)}: {dict(event)}")
-    [end] = event.values()
-    return end["answer"], end["message"]
+        raise AirflowException(f"the trigger was to tell of one request, and tells of {len(event)}: {', '.join(event)}")
+    [(request_id, end)] = event.items()
+    return Answered(request_id, **end)

@@ -11,14 +11,12 @@ from labelcycle.links.cvat import task_path
 from labelcycle.operators.base import CvatRequestOperator, ended
 from labelcycle.operators.intents import asking
 from labelcycle.operators.memory import Memory
-from labelcycle.operators.targets import number
+from labelcycle.operators.targets import number, one_of
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatClient, CvatTask
     from include.clients.cvat.asking import Asking
     from labelcycle.operators.sources import Bucketed, Local
-
-Result = dict[str, dict[str, None]]
 
 
 class CvatAttachDataOperator(CvatRequestOperator):
@@ -30,8 +28,10 @@ class CvatAttachDataOperator(CvatRequestOperator):
 
     A task that has its data is left as it is: it must be these images, in this order. A task whose creation failed, or
     whose upload was cut short, takes no data any more: this fails and says so, or with `recreate` makes the task anew
-    and deletes the old one. The task may have another id then: it is in the XCom `cvat_task_id`, always. The wait ends
-    in the triggerer, so the return value is what the trigger says of the request, and of no use.
+    and deletes the old one. Returns the id of the task that has the data: a new one then. The XCom
+    `cvat_task_id` has it too, while CVAT is at it already.
+
+    Ended by a person, it leaves CVAT at its work: a task whose creation was cancelled takes no data any more.
 
     :param cvat_task_id: a task without data, as from CvatCreateTaskOperator (templated).
     :param images: an S3 prefix (`s3://bucket/photos/`: its objects sorted by key), a list of S3 URIs, or, for copying,
@@ -65,13 +65,13 @@ class CvatAttachDataOperator(CvatRequestOperator):
         super().__init__(**kwargs)
         self.cvat_task_id = cvat_task_id
         self.images = images
-        self.mode = mode
+        self.mode = one_of(mode, "mode", ("link", "copy"))
         self.aws_conn_id = aws_conn_id
         self.storage_conn_id = storage_conn_id
         self.recreate = recreate
         self.server_timeout = server_timeout
 
-    def execute(self, context: Context) -> Result:
+    def execute(self, context: Context) -> int:
         """Look at the task, ask for its data where that was not done, and wait."""
         from include.clients.cvat.tasks import creation_request
 
@@ -83,21 +83,20 @@ class CvatAttachDataOperator(CvatRequestOperator):
             self._tell(context, task, cvat)
             if task.size:
                 self._check(task, source, cvat)
-                return {creation_request(task.id): {"result_id": None, "result_url": None}}
+                return task.id
         name, images = f"data of task {task.id}", len(source.frames())
-        return self.wait_for(creation_request(task.id), name, "resume", images=images, ends_task=True)
+        return self.wait_for(creation_request(task.id), name, "resume", images=images, ends_task=True, returns=task.id)
 
-    def resume(self, context: Context, event: Mapping[str, Mapping[str, str]]) -> Result:
+    def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> int:
         """What did not end well in the triggerer: CVAT forgets requests, so the task tells."""
-        from include.clients.cvat.tasks import creation_request
-
-        answer, message = ended(event)
+        end = ended(event)
         with self.cvat() as cvat:
             task = self._task(context, cvat)
             if task.size:
-                return {creation_request(task.id): {"result_id": None, "result_url": None}}
-        words = f"the data of task {task.id} is {answer}: {' '.join(message.split()) or 'CVAT gives no reason'}"
-        if answer == "overdue" or self.recreate:
+                return task.id
+        reason = " ".join(end.message.split()) or "CVAT gives no reason"
+        words = f"task {task.id} did not get its data: {end.answer}: {reason}"
+        if end.answer == "overdue" or self.recreate:
             raise AirflowException(words)  # the next try waits on, or makes the task anew
         raise AirflowFailException(f"{words}. {_ADVICE}")
 

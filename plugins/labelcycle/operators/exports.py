@@ -39,11 +39,9 @@ class CvatFetchOperator(CvatRequestOperator):
 
     def execute(self, context: Context) -> NoReturn:
         """Check what was asked for, ask CVAT for it, and wait."""
-        from include.clients.archives import check_address
-
         target = target_of(self.target, self.target_id)
         with self.cvat(self.aws_conn_id) as cvat:
-            check_address(self.to)
+            archives_of(self.aws_conn_id).check_writable(self.to)
             self.check(cvat)
             self.show(context, cvat, shown_path(cvat, target))
         self.ask(datetime.now(UTC) + self.request_timeout, 1)
@@ -59,23 +57,16 @@ class CvatFetchOperator(CvatRequestOperator):
             "fetch",
             deadline=deadline,
             cancel_on_kill=started.ours,
-            kwargs={"request_id": started.request_id, "deadline": deadline.isoformat(), "round_": round_},
+            kept={"deadline": deadline.isoformat(), "round": round_},
         )
 
-    def fetch(
-        self,
-        context: Context,
-        event: Mapping[str, Mapping[str, str]],
-        request_id: str,
-        deadline: str,
-        round_: int,
-    ) -> dict[str, str | int]:
+    def fetch(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> dict[str, str | int]:
         """Fetch what CVAT has prepared: where it is now, its size in bytes and its SHA-256."""
-        answer, message = ended(event)
-        until, target = datetime.fromisoformat(deadline), target_of(self.target, self.target_id)
-        if answer in ("failed", "overdue"):
-            raise AirflowException(f"{self.what} of {target} {answer}: {message or 'CVAT gives no reason'}")
-        if answer == "finished" and (got := self._fetched(target, request_id, until)):
+        end, target = ended(event), target_of(self.target, self.target_id)
+        until, round_ = datetime.fromisoformat(end.kept["deadline"]), end.kept["round"]
+        if end.answer in ("failed", "overdue"):
+            raise AirflowException(f"{self.what} of {target} {end.answer}: {end.message or 'CVAT gives no reason'}")
+        if end.answer == "finished" and (got := self._fetched(target, end.request_id, until)):
             self.log.info("%s of %s: %d bytes in %s, SHA-256 %s", self.what, target, got.bytes, self.to, got.sha256)
             return {"uri": self.to, "bytes": got.bytes, "sha256": got.sha256}
         if round_ == _ROUNDS:

@@ -61,15 +61,13 @@ class CvatImportAnnotationsOperator(CvatRequestOperator):
         """Check what can be checked, send the file, and wait for CVAT."""
         self._start(context, datetime.now(UTC) + self.request_timeout)
 
-    def resume(
-        self, context: Context, event: Mapping[str, Mapping[str, Any]], deadline: str, ours: bool = True
-    ) -> None:
+    def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> None:
         """Fail with CVAT's words; or begin, where another import was waited for."""
-        answer, message = ended(event)
-        if not ours and answer != "overdue":
-            self._start(context, datetime.fromisoformat(deadline))
-        if answer != "finished":
-            raise AirflowException(f"import of {self.source} {answer}: {message or 'CVAT gives no reason'}")
+        end = ended(event)
+        if not end.kept["ours"] and end.answer != "overdue":
+            self._start(context, datetime.fromisoformat(end.kept["deadline"]))
+        if end.answer != "finished":
+            raise AirflowException(f"import of {self.source} {end.answer}: {end.message or 'CVAT gives no reason'}")
 
     def _start(self, context: Context, deadline: datetime) -> None:
         from include.clients.cvat.imports import ImportRunning
@@ -92,7 +90,7 @@ class CvatImportAnnotationsOperator(CvatRequestOperator):
             deadline=deadline,
             ends_task=ours,
             cancel_on_kill=ours,
-            kwargs={"deadline": deadline.isoformat(), "ours": ours},
+            kept={"deadline": deadline.isoformat(), "ours": ours},
         )
 
     def _check_jobs(self, cvat: "CvatClient", target: "Target") -> None:

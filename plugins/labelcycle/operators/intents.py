@@ -1,5 +1,6 @@
 """When a task has asked CVAT for something that must not be done twice, kept over its tries."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ def asking(context: Context, server_timeout: timedelta, name: str) -> "Asking":
     """How this task asks for a thing of that name: a try that follows a killed one knows when it was asked for."""
     from include.clients.cvat.asking import Asking
 
-    memory = Memory(context, f"asked for {name}")
+    # Airflow 3.3's dag.test() takes only ASCII in a key, and its server no more than 512 characters
+    memory = Memory(context, f"asked-{hashlib.sha256(name.encode()).hexdigest()}")
     asked_at = memory.get().get("at")
 
     def intend(moment: datetime) -> None:

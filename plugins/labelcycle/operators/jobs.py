@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from labelcycle.links.cvat import job_path, project_path, task_path
 from labelcycle.operators.base import CvatOperator
-from labelcycle.operators.targets import number
+from labelcycle.operators.targets import number, one_of
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatClient, CvatJob
@@ -78,6 +78,7 @@ class CvatUpdateJobsOperator(CvatOperator):
         changed = matched = 0
         with self.cvat() as cvat:
             self.show(context, cvat, self._page())
+            self._check_there(cvat)
             change = self._change(cvat)
             for job in [job for job in cvat.jobs(**self._where()) if self._matches(job)]:
                 matched += 1
@@ -95,9 +96,23 @@ class CvatUpdateJobsOperator(CvatOperator):
             raise AirflowFailException("say what to change: give stage, state or assignee")
         known = {"stage": STAGES, "in_stage": STAGES, "state": STATES, "in_state": STATES}
         for name, allowed in known.items():
-            value = getattr(self, name)
-            if value and value not in allowed:
-                raise AirflowFailException(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+            if value := getattr(self, name):
+                one_of(value, name, allowed)
+
+    def _check_there(self, cvat: "CvatClient") -> None:
+        """See that what is named exists, as CVAT lists no jobs of what does not. Raises NotFoundError, or
+        AirflowFailException for jobs."""
+        if self.cvat_task_id:
+            cvat.task(number(self.cvat_task_id, "cvat_task_id"))
+        if self.project_id:
+            cvat.project(number(self.project_id, "project_id"))
+        there = cvat.jobs_by_id(sorted(self._ids)) if self._ids else {}
+        if missing := sorted(self._ids - there.keys()):
+            named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+            raise AirflowFailException(
+                f"connection {self.cvat_conn_id!r}: CVAT shows this account no annotation job {named}"
+                f" ({len(missing)} of {len(self._ids)} in job_ids). Nothing was changed; correct job_ids"
+            )
 
     @property
     def _ids(self) -> frozenset[int]:

@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from labelcycle.links.cvat import project_path
 from labelcycle.operators.base import CvatOperator
 from labelcycle.operators.intents import asking
+from labelcycle.operators.targets import name_of
 
 
 class CvatCreateProjectOperator(CvatOperator):
@@ -19,7 +20,7 @@ class CvatCreateProjectOperator(CvatOperator):
     the project is looked for until `server_timeout`. Nothing in CVAT keeps two tasks that run at the same time from
     creating two projects of one name: let one task create it.
 
-    :param project_name: the project's name, up to 256 characters (templated).
+    :param project_name: the project's name, 1 to 256 characters; blanks at its ends are left out (templated).
     :param labels: its labels in CVAT's form, as the constructor shows them under Raw:
         `[{"name": "car", "type": "rectangle", "attributes": [...]}]` (templated). They are checked before any call.
     :param server_timeout: after how long a call cannot take effect any more at the server.
@@ -44,12 +45,11 @@ class CvatCreateProjectOperator(CvatOperator):
         """Find or create the project, and complete its labels."""
         from include.clients.cvat.labels import find_or_create_project, read_labels
 
+        name = name_of(self.project_name, "project_name")
         with self.cvat() as cvat:
             labels = read_labels(self.labels)
-            asked = asking(context, self.server_timeout, f"project {self.project_name}")
-            project_id = find_or_create_project(
-                self.project_name, labels, asked, cvat, lambda change: self.log.info("%s", change)
-            )
+            asked = asking(context, self.server_timeout, f"project {name}")
+            project_id = find_or_create_project(name, labels, asked, cvat, lambda change: self.log.info("%s", change))
             self.show(context, cvat, project_path(project_id))
-        self.log.info("project %s is project %d", self.project_name, project_id)
+        self.log.info("project %s is project %d", name, project_id)
         return project_id

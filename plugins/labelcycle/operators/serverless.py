@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from labelcycle.operators.base import CvatRequestOperator, ended
 from labelcycle.operators.memory import Memory
-from labelcycle.operators.targets import number, shown_path, target_of
+from labelcycle.operators.targets import number, one_of, shown_path, target_of
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatClient, CvatJob
@@ -68,7 +68,7 @@ class CvatAutoAnnotateOperator(CvatRequestOperator):
         self.cvat_job_id = cvat_job_id
         self.mapping = mapping
         self.threshold = threshold
-        self.existing = existing
+        self.existing = one_of(existing, "existing", ("refuse", "keep", "replace", "cleanup"))
 
     def execute(self, context: Context) -> None:
         """Check what can be checked, run the function, or find its run, and wait for it."""
@@ -90,9 +90,9 @@ class CvatAutoAnnotateOperator(CvatRequestOperator):
 
     def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> None:
         """Fail with CVAT's words."""
-        answer, message = ended(event)
-        if answer != "finished":
-            raise AirflowException(f"function {self.function} {answer}: {message or 'CVAT gives no reason'}")
+        end = ended(event)
+        if end.answer != "finished":
+            raise AirflowException(f"function {self.function} {end.answer}: {end.message or 'CVAT gives no reason'}")
 
     def _ids(self) -> tuple[int, int | None]:
         job_id = None if self.cvat_job_id is None else number(self.cvat_job_id, "cvat_job_id")

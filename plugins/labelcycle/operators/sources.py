@@ -87,7 +87,8 @@ class Local:
         from include.lifecycle.frames import copied_name
 
         if missing := [str(path) for path in self.paths if not path.is_file()]:
-            raise WrongImages(f"this worker has no file {missing[0]}, nor {len(missing) - 1} others")
+            others = f", and lacks {len(missing) - 1} others of {len(self.paths)}" if missing[1:] else ""
+            raise WrongImages(f"this worker has no file {missing[0]}{others}")
         return [
             UploadFile(copied_name(path.name, number), path.stat().st_size, partial(_opened, path))
             for number, path in enumerate(self.paths)

@@ -1,5 +1,6 @@
 """What operators are given: projects, tasks and jobs by id, and files by address."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from include.clients.archives import Archives
     from include.clients.cvat import CvatClient
     from include.clients.cvat.exports import Target
+
+_NAME_MOST = 256  # characters, by CVAT's schema
 
 
 def target_of(kind: str, id_: int | str, kinds: tuple[str, ...] = ("project", "task", "job")) -> "Target":
@@ -27,6 +30,25 @@ def number(value: int | str, name: str) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise AirflowFailException(f"{name} is {value!r}, and should be a whole number") from None
+
+
+def one_of(value: str, name: str, allowed: Sequence[str]) -> str:
+    """A value that must be one of a few. Raises AirflowFailException."""
+    if value not in allowed:
+        raise AirflowFailException(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+    return value
+
+
+def name_of(value: str, parameter: str) -> str:
+    """A name as CVAT stores it: without blanks at its ends, or it would not be found again.
+
+    Raises AirflowFailException for none, and for one of more than 256 characters.
+    """
+    name = value.strip()
+    if not name or len(name) > _NAME_MOST:
+        length = f"has {len(name)} characters" if name else "is empty"
+        raise AirflowFailException(f"{parameter} {length}: CVAT takes names of 1 to {_NAME_MOST}")
+    return name
 
 
 def shown_path(cvat: "CvatClient", target: "Target") -> str:

@@ -9,7 +9,7 @@ from airflow.sdk import Context
 from labelcycle.links.cvat import task_path
 from labelcycle.operators.base import CvatOperator
 from labelcycle.operators.intents import asking
-from labelcycle.operators.targets import number
+from labelcycle.operators.targets import name_of, number
 
 if TYPE_CHECKING:
     from include.clients.cvat.tasks import NewTask
@@ -21,7 +21,7 @@ class CvatCreateTaskOperator(CvatOperator):
     Of two of that name it is the lowest id with data, or else the lowest. After a call whose outcome is unknown the
     task is looked for until `server_timeout`. A task that is found stays as it is.
 
-    :param task_name: the task's name, up to 256 characters (templated).
+    :param task_name: the task's name, 1 to 256 characters; blanks at its ends are left out (templated).
     :param project_id: the project it belongs to (templated), or none: then `labels` are its own.
     :param labels: labels in CVAT's form, for a task of no project (templated). They are checked before any call.
     :param segment_size: how many frames a job has at most; 0 for one job of all.
@@ -57,21 +57,22 @@ class CvatCreateTaskOperator(CvatOperator):
         """Find or create the task."""
         from include.clients.cvat.tasks import find_or_create_task
 
+        name = name_of(self.task_name, "task_name")
         with self.cvat() as cvat:
-            asked = asking(context, self.server_timeout, f"task {self.task_name}")
-            task = find_or_create_task(self._wanted(), asked, cvat)
+            asked = asking(context, self.server_timeout, f"task {name}")
+            task = find_or_create_task(self._wanted(name), asked, cvat)
             self.show(context, cvat, task_path(task.id))
-        self.log.info("task %s is task %d", self.task_name, task.id)
+        self.log.info("task %s is task %d", name, task.id)
         return task.id
 
-    def _wanted(self) -> "NewTask":
+    def _wanted(self, name: str) -> "NewTask":
         from include.clients.cvat.labels import WrongLabels, label_form, read_labels
         from include.clients.cvat.tasks import NewTask
 
         if (self.project_id is None) == (not self.labels):
             raise WrongLabels("a task has either a project or labels of its own: give one of the two")
         return NewTask(
-            name=self.task_name,
+            name=name,
             project_id=None if self.project_id is None else number(self.project_id, "project_id"),
             labels=tuple(label_form(label) for label in read_labels(self.labels)),
             segment_size=self.segment_size,

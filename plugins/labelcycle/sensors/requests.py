@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -12,72 +13,72 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from labelcycle.hooks.cvat import CvatHook
 from labelcycle.hooks.failures import in_words
 from labelcycle.hooks.project import ProjectClients
-from labelcycle.links.cvat import OpenInCvat, show, task_path, tasks_path
+from labelcycle.links.cvat import OpenInCvat, project_path, show, task_path, tasks_path
+from labelcycle.operators.base import CvatRequestOperator, defer
+from labelcycle.operators.targets import number
 
 if TYPE_CHECKING:
     from include.clients.cvat import CvatAccess
-    from include.clients.cvat.lines import Ended, Watched
+    from include.clients.cvat.lines import Ended
 
 log = logging.getLogger(__name__)
-_GRACE = timedelta(minutes=10)  # the trigger keeps the deadlines; Airflow's own time-out is for a dead triggerer
 Result = Mapping[str, int | str | None]
 
 
-class CvatRequestSensor(BaseOperator):
+class CvatRequestSensor(CvatRequestOperator):
     """Waits until CVAT has finished some background requests, of any kind, and returns what came of each.
 
     The return value is `{request id: {"result_id": …, "result_url": …}}`: a restored backup has the id of what it
     became, an export the address of its file. A request that failed, or that CVAT has forgotten, fails the task for
-    good; one that is not done in time fails this try.
+    good; one that is not done in time fails this try. One request that has ended already is found at the first look;
+    several are left to the trigger, which asks for all at once.
 
     :param request_ids: one id, or several (templated).
     :param cvat_conn_id: the CVAT connection (templated).
-    :param timeout: how long to wait at most, from the first look.
+    :param request_timeout: how long to wait at most, from the first look.
     :param images: how many images each request is about, where that is known: its end is expected by it.
     :param cancel_on_kill: whether CVAT shall cancel what it has not begun when a person ends this task.
     """
 
-    template_fields: Sequence[str] = ("cvat_conn_id", "request_ids")
+    template_fields: Sequence[str] = (*CvatRequestOperator.template_fields, "request_ids")
 
     def __init__(
         self,
         *,
         request_ids: str | Sequence[str],
-        cvat_conn_id: str = CvatHook.default_conn_name,
-        timeout: timedelta = timedelta(hours=1),
         images: int = 0,
         cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.request_ids = request_ids
-        self.cvat_conn_id = cvat_conn_id
-        self.timeout = timeout
         self.images = images
         self.cancel_on_kill = cancel_on_kill
 
     def execute(self, context: Context) -> dict[str, Result]:
         """Look once, and wait for what has not ended."""
+        return self.wait(context, [self.request_ids] if isinstance(self.request_ids, str) else list(self.request_ids))
+
+    def wait(self, context: Context, ids: Sequence[str]) -> dict[str, Result]:
+        """Look once where there is one, and wait for what has not ended."""
         from include.clients.cvat.lines import Watched
 
-        ids = [self.request_ids] if isinstance(self.request_ids, str) else list(self.request_ids)
-        deadline = datetime.now(UTC) + self.timeout
+        if not ids:
+            return {}
+        deadline = datetime.now(UTC) + self.request_timeout
         with in_words(self.cvat_conn_id):
-            ended = asyncio.run(_look(CvatHook(self.cvat_conn_id).access(), ids))
-        done = self._results(ended)
-        left = [Watched(one, deadline, self.images, f"request {one}") for one in ids if one not in ended]
-        if left:
-            how = {"ends_task": not done, "cancel_on_kill": self.cancel_on_kill}
-            _defer(self, self.cvat_conn_id, left, {"done": done}, **how)
-        return done
+            access = CvatHook(self.cvat_conn_id).access()
+            show(context, access.url, _page(ids))
+            if len(ids) == 1 and (ended := asyncio.run(_look(access, ids[0]))):
+                return self._results({ids[0]: ended})
+        left = [Watched(one, deadline, self.images, f"request {one}") for one in ids]
+        return defer(self, self.cvat_conn_id, left, "resume", ends_task=True, cancel_on_kill=self.cancel_on_kill)
 
-    def resume(
-        self, context: Context, event: Mapping[str, Mapping[str, Any]], done: Mapping[str, Result]
-    ) -> dict[str, Result]:
+    def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> dict[str, Result]:
         """Say what came of the requests, or which did not finish."""
         from include.clients.cvat.lines import Ended
 
-        return {**done, **self._results({request: Ended(**end) for request, end in event.items()})}
+        return self._results({request: Ended(**end) for request, end in event.items()})
 
     def _results(self, ended: Mapping[str, "Ended"]) -> dict[str, Result]:
         """What came of finished requests. Raises where one did not finish."""
@@ -101,10 +102,11 @@ class CvatRequestSensor(BaseOperator):
         beginning, _, task_id = request_id.rpartition("=")
         if beginning != "action=create&target=task&target_id":
             return False
-        try:
-            return CvatHook(self.cvat_conn_id).get_conn().task(int(task_id)).size > 0
-        except NotFoundError:
-            return False
+        with self.cvat() as cvat:
+            try:
+                return cvat.task(int(task_id)).size > 0
+            except NotFoundError:
+                return False
 
 
 class CvatServerlessSensor(CvatRequestSensor):
@@ -113,7 +115,7 @@ class CvatServerlessSensor(CvatRequestSensor):
     :param cvat_task_id: the CVAT task (templated). One run a task is known at a time.
     """
 
-    template_fields: Sequence[str] = ("cvat_conn_id", "cvat_task_id")
+    template_fields: Sequence[str] = (*CvatRequestOperator.template_fields, "cvat_task_id")
 
     def __init__(self, *, cvat_task_id: int | str, **kwargs: Any) -> None:
         super().__init__(request_ids=(), **kwargs)
@@ -123,8 +125,7 @@ class CvatServerlessSensor(CvatRequestSensor):
         """Look once, and wait."""
         from include.clients.cvat.serverless import request_id
 
-        self.request_ids = request_id(int(self.cvat_task_id))
-        return super().execute(context)
+        return self.wait(context, [request_id(number(self.cvat_task_id, "cvat_task_id"))])
 
 
 class WaitForDataSensor(BaseOperator):
@@ -152,7 +153,7 @@ class WaitForDataSensor(BaseOperator):
             outcomes = look(waiting, clients.cvat)
             attached = settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
             if left := [wait for wait in waiting if wait.request_id not in outcomes]:
-                _defer(self, clients.project.cvat.connection, left)
+                defer(self, clients.project.cvat.connection, left, "resume")
             return attached
 
     def _show(self, context: Context, clients: ProjectClients) -> None:
@@ -170,48 +171,25 @@ class WaitForDataSensor(BaseOperator):
             return settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
 
 
-async def _look(access: "CvatAccess", request_ids: Sequence[str]) -> dict[str, "Ended"]:
-    """How those ended that have ended. Where CVAT gives no answer, none are said to: the trigger asks again."""
+async def _look(access: "CvatAccess", request_id: str) -> "Ended | None":
+    """How a request ended, if it has. Where CVAT gives no answer, it has not: the trigger asks again."""
     from include.clients.cvat import InvalidError, NotFoundError, ThrottledError, UnreachableError
     from include.clients.cvat.lines import Ended
     from include.clients.cvat.requests import CvatRequests
 
-    ended: dict[str, Ended] = {}
     async with CvatRequests(access) as requests:
-        for request_id in request_ids:
-            try:
-                end = Ended.of(await requests.get(request_id))
-            except (NotFoundError, InvalidError) as error:  # 400: its task is gone
-                end = Ended("expired", str(error))
-            except (UnreachableError, ThrottledError) as error:
-                log.warning("request %s: %s", request_id, error)
-                break
-            if end:
-                ended[request_id] = end
-    return ended
+        try:
+            return Ended.of(await requests.get(request_id))
+        except (NotFoundError, InvalidError) as error:  # 400: its task is gone
+            return Ended("expired", str(error))
+        except (UnreachableError, ThrottledError) as error:
+            log.warning("request %s: %s", request_id, error)
+            return None
 
 
-def _defer(
-    sensor: BaseOperator,
-    cvat_conn_id: str,
-    waiting: Sequence["Watched"],
-    kwargs: dict[str, Any] | None = None,
-    **how: bool,
-) -> NoReturn:
-    """Wait in one trigger for all, until the last deadline."""
-    from labelcycle.triggers.requests import RequestsTrigger
-
-    for wait in waiting:
-        sensor.log.info("%s: waiting from now until %s", wait.name, wait.deadline)
-    sensor.defer(
-        trigger=RequestsTrigger(
-            cvat_conn_id,
-            deadlines={wait.request_id: wait.deadline.isoformat() for wait in waiting},
-            names={wait.request_id: wait.name for wait in waiting},
-            images={wait.request_id: wait.images for wait in waiting},
-            **how,
-        ),
-        method_name="resume",
-        kwargs=kwargs,
-        timeout=max(wait.deadline for wait in waiting) - datetime.now(UTC) + _GRACE,
-    )
+def _page(request_ids: Sequence[str]) -> str:
+    """The page of what one request is about, where its id says that; else that of all requests."""
+    found = re.search(r"target=(task|project)&target_id=(\d+)", request_ids[0]) if len(request_ids) == 1 else None
+    if not found:
+        return "/requests"
+    return task_path(int(found[2])) if found[1] == "task" else project_path(int(found[2]))

@@ -23,10 +23,12 @@ class RequestsTrigger(BaseTrigger):
     Deadlines are absolute (ISO 8601 in UTC, by request id): a restart of the triggerer does not move them. Names, by
     request id, say in the log what each is for; images, how many it is about, by which its end is expected. The
     event's payload is `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …,
-    "result_id": …, "result_url": …}}`.
+    "result_id": …, "result_url": …}}`; with `kept`, what the task needs when it goes on (JSON), that is in each under
+    `kept`.
 
-    With `ends_task` the task ends here where all have finished: its return value is what came of each, by request id.
-    With `cancel_on_kill` the requests are cancelled in CVAT when a person ends the task, never when a triggerer stops.
+    With `ends_task` the task ends here where all have finished: its return value is `returns`, or, without one, what
+    came of each, by request id. With `cancel_on_kill` the requests are cancelled in CVAT when a person ends the task,
+    never when a triggerer stops.
     """
 
     def __init__(
@@ -37,6 +39,8 @@ class RequestsTrigger(BaseTrigger):
         images: dict[str, int] | None = None,
         ends_task: bool = False,
         cancel_on_kill: bool = False,
+        kept: dict[str, Any] | None = None,
+        returns: int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cvat_conn_id = cvat_conn_id
@@ -45,20 +49,27 @@ class RequestsTrigger(BaseTrigger):
         self.images = images or {}
         self.ends_task = ends_task
         self.cancel_on_kill = cancel_on_kill
+        self.kept = kept
+        self.returns = returns
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as the triggerer makes it again."""
-        names = ("cvat_conn_id", "deadlines", "names", "images", "ends_task", "cancel_on_kill")
+        names = ("cvat_conn_id", "deadlines", "names", "images", "ends_task", "cancel_on_kill", "kept", "returns")
         return "labelcycle.triggers.requests.RequestsTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire."""
         access = await CvatHook(self.cvat_conn_id).aaccess()
         ended = await wait_for_requests(access, [self._watched(request) for request in self.deadlines])
-        if self.ends_task and all(end.answer == "finished" for end in ended.values()):
-            yield TaskSuccessEvent(xcoms={"return_value": {request: result(end) for request, end in ended.items()}})
-        else:
-            yield TriggerEvent({request: asdict(end) for request, end in ended.items()})
+        kept = {"kept": self.kept} if self.kept else {}
+        payload = {request: {**asdict(end), **kept} for request, end in ended.items()}
+        if not (self.ends_task and all(end.answer == "finished" for end in ended.values())):
+            yield TriggerEvent(payload)
+            return
+        came = {request: result(end) for request, end in ended.items()}
+        event = TaskSuccessEvent(xcoms={"return_value": came if self.returns is None else self.returns})
+        event.payload = payload  # a triggerer ends the task without it; `dag.test()` resumes the task with it
+        yield event
 
     async def on_kill(self) -> None:
         """Cancel what CVAT has not begun, if that was asked for."""

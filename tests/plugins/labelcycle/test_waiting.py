@@ -194,6 +194,8 @@ def test_every_argument_of_the_trigger_is_in_the_database() -> None:
         "images": {"r": 500},
         "ends_task": True,
         "cancel_on_kill": True,
+        "kept": {"round": 1},
+        "returns": 7,
     }
     assert made_again(RequestsTrigger(**arguments)).serialize()[1] == arguments
     assert set(inspect.signature(RequestsTrigger.__init__).parameters) - {"self"} == set(arguments)

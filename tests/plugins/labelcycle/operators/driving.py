@@ -63,8 +63,8 @@ class Task:
 
     def resume(self, operator: BaseOperator, deferred: TaskDeferred, event: Mapping[str, Any]) -> Any:
         """Call the operator as Airflow does after an event."""
-        kwargs = json.loads(json.dumps(deferred.kwargs or {}))
-        return getattr(operator, deferred.method_name)(self.context, event=json.loads(json.dumps(event)), **kwargs)
+        assert not deferred.kwargs  # dag.test() would drop them
+        return getattr(operator, deferred.method_name)(self.context, event=json.loads(json.dumps(event)))
 
     def deferral(self, operator: BaseOperator) -> TaskDeferred:
         """One try up to its deferral; a try that is killed then has come this far."""

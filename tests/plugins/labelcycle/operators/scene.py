@@ -46,13 +46,13 @@ def new_scene(server: Emulated) -> Scene:
     name = f"scene {uuid4().hex[:8]}"
     project = server.post("/api/projects", {"name": name, "labels": LABELS})["id"]
     task = server.post("/api/tasks", {"name": name, "project_id": project, "segment_size": 2})["id"]
-    files = {f"client_files[{n}]": (frame, _jpeg(), "image/jpeg") for n, frame in enumerate(FRAMES)}
+    files = {f"client_files[{n}]": (frame, jpeg(), "image/jpeg") for n, frame in enumerate(FRAMES)}
     server.http.post(f"/api/tasks/{task}/data", data={"image_quality": "70"}, files=files).raise_for_status()
     jobs = until(lambda: server.rows("/api/jobs", task_id=task, sort="id"))
     return Scene(server, project, task, tuple(job["id"] for job in jobs))
 
 
-def _jpeg() -> bytes:
+def jpeg() -> bytes:
     target = io.BytesIO()
     Image.new("RGB", (64, 48)).save(target, "JPEG")
     return target.getvalue()

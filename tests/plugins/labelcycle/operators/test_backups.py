@@ -1,5 +1,6 @@
 """Backups: what is restored is what was backed up, once, whatever is killed; people are told what is not restored."""
 
+import asyncio
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from labelcycle.operators.backups import CvatBackUpOperator, CvatRestoreOperator
 from tests.include.emulated import until
-from tests.plugins.labelcycle.operators.driving import Task
+from tests.plugins.labelcycle.operators.driving import Task, made_again
 from tests.plugins.labelcycle.operators.scene import Scene
 
 pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
@@ -158,7 +159,7 @@ def test_a_failed_restore_is_told_and_may_be_tried_again(scene: Scene, task: Tas
     ("changes", "words"),
     [
         pytest.param({"source": "/none/there.zip"}, "there is no file /none/there.zip", id="missing"),
-        pytest.param({"target": "job"}, "'job' is none of project, task", id="kind"),
+        pytest.param({"target": "job"}, "target is 'job': it must be one of project, task", id="kind"),
         pytest.param({"target": "project", "project_id": 1}, "only a task can be put into a project", id="project"),
     ],
 )
@@ -167,3 +168,15 @@ def test_what_is_wrong_is_said_and_not_tried_again(
 ) -> None:
     with pytest.raises(AirflowFailException, match=words):
         task.run(restore(file, name, **changes))
+
+
+def test_ended_by_a_person_a_restore_that_waits_leaves_nothing(scene: Scene, task: Task, file: Path, name: str) -> None:
+    before = all_tasks(scene)
+    scene.server.hold(True)
+    deferred = task.deferral(restore(file, name))
+    asyncio.run(made_again(deferred.trigger).on_kill())
+    scene.server.hold(False)
+    with pytest.raises(AirflowFailException, match="CVAT has forgotten its request"):
+        task.run(restore(file, name))
+    task.run(restore(file, name))
+    assert all_tasks(scene) == before + 1

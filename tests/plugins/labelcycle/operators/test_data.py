@@ -71,12 +71,8 @@ def frames(cvat: Emulated, task_id: int) -> list[tuple[str, int]]:
     return [(row["name"], row["width"]) for row in rows]
 
 
-def result(task_id: int) -> dict[str, dict[str, object]]:
-    return {f"action=create&target=task&target_id={task_id}": {"result_id": None, "result_url": None}}
-
-
 def test_a_prefix_is_linked_in_the_order_of_its_keys(cvat: Emulated, task: Task, empty: int) -> None:
-    assert task.run(operator(empty)) == result(empty)
+    assert task.run(operator(empty)) == empty
     assert frames(cvat, empty) == list(zip(KEYS, (10, 11, 12), strict=True))
     assert task.xcoms == {"cvat_url": f"{cvat.url}/tasks/{empty}", "cvat_task_id": empty}
     assert len(cvat.rows("/api/jobs", task_id=empty)) == 2
@@ -103,7 +99,7 @@ def test_a_task_that_has_this_data_is_left_alone_and_other_data_is_an_error(
     cvat: Emulated, task: Task, empty: int, mode: str
 ) -> None:
     task.run(operator(empty, mode=mode))
-    assert Task().run(operator(empty, mode=mode)) == result(empty)
+    assert Task().run(operator(empty, mode=mode)) == empty
     with pytest.raises(AirflowFailException, match=rf"task {empty} has other data .*frame 0 is .*, not in/b.png"):
         Task().run(operator(empty, [URIS[2]], mode=mode))
 
@@ -116,7 +112,7 @@ def test_a_try_killed_while_it_waits_is_followed_by_one_that_waits_on(
     task.deferral(operator(empty, mode=mode))
     deferred = task.deferral(operator(empty, mode=mode))
     cvat.hold(False)
-    assert task.go_on(operator(empty, mode=mode), deferred) == result(empty)
+    assert task.go_on(operator(empty, mode=mode), deferred) == empty
     assert len(frames(cvat, empty)) == 3
 
 
@@ -156,7 +152,7 @@ def test_a_failed_creation_is_made_anew_where_that_is_asked_for(cvat: Emulated, 
     assert row["id"] == task.xcoms["cvat_task_id"] != empty
     assert all(row[key] == before[key] for key in ("project_id", "segment_size", "subset"))
     assert len(frames(cvat, row["id"])) == 3
-    assert task.run(operator(empty, recreate=True)) == result(row["id"])
+    assert task.run(operator(empty, recreate=True)) == row["id"]
 
 
 def test_a_new_task_survives_a_kill_before_the_old_one_goes(cvat: Emulated, task: Task, empty: int) -> None:
@@ -180,7 +176,7 @@ def test_a_new_task_survives_a_kill_before_the_old_one_goes(cvat: Emulated, task
         ([URIS[0], URIS[0]], {}, "images are listed twice: s3://images/in/a/10.png"),
         (["s3://images/in/b.png", "s3://other/x.png"], {}, "must be in one bucket, and are in images, other"),
         (["/nowhere/x.png"], {}, "is not an S3 URI"),
-        (["/nowhere/x.png"], {"mode": "copy"}, r"this worker has no file /nowhere/x\.png"),
+        (["/nowhere/x.png"], {"mode": "copy"}, r"this worker has no file /nowhere/x\.png$"),
         (["s3://images/gone.png"], {}, "connection 'aws_default': s3://images/gone.png: the object is gone"),
     ],
     ids=["no objects", "no image", "empty", "twice", "buckets", "path", "no file", "gone"],
@@ -196,8 +192,18 @@ def test_wrong_images_are_said_and_nothing_is_attached(
 def test_an_overdue_creation_can_be_waited_for_by_the_next_try(cvat: Emulated, task: Task, empty: int) -> None:
     cvat.hold(True)
     wanted = operator(empty, request_timeout=timedelta(seconds=0.1))
-    with pytest.raises(AirflowException, match=f"the data of task {empty} is overdue"):
+    with pytest.raises(AirflowException, match=f"task {empty} did not get its data: overdue"):
         task.run(wanted)
     cvat.hold(False)
     until(lambda: cvat.get(f"/api/tasks/{empty}").get("size"))
-    assert task.run(wanted) == result(empty)
+    assert task.run(wanted) == empty
+
+
+def test_a_mode_that_is_none_is_refused_while_the_dag_is_read() -> None:
+    with pytest.raises(AirflowFailException, match="mode is 'cpy': it must be one of link, copy"):
+        operator(1, mode="cpy")
+
+
+def test_files_that_are_missing_are_counted(cvat: Emulated, task: Task, empty: int) -> None:
+    with pytest.raises(AirflowFailException, match=r"no file /nowhere/x\.png, and lacks 1 others of 2$"):
+        task.run(operator(empty, ["/nowhere/x.png", "/nowhere/y.png"], mode="copy"))

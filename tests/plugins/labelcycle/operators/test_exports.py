@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from labelcycle.operators.exports import CvatExportOperator
-from tests.include.emulated import until
+from tests.include.emulated import calls_to, until
 from tests.plugins.labelcycle.operators.driving import Task
 from tests.plugins.labelcycle.operators.scene import Scene
 from tests.plugins.labelcycle.systems import S3, serve_s3
@@ -91,12 +91,13 @@ def test_a_lost_answer_is_found_again_by_the_next_try(scene: Scene, task: Task, 
 def test_an_expired_result_is_exported_again(scene: Scene, task: Task, tmp_path: Path) -> None:
     export = operator(scene, tmp_path / "a.zip")
     deferred = task.deferral(export)
-    request_id = deferred.kwargs["request_id"]
+    arguments = deferred.trigger.serialize()[1]
+    [request_id] = arguments["deadlines"]
     until(lambda: scene.server.get(f"/api/requests/{request_id}")["status"] == "finished")
     scene.server.advance(25 * 3600)  # CVAT keeps a result for a day
-    event = {request_id: {"answer": "finished", "message": "", "result_id": None, "result_url": None}}
+    end = {"answer": "finished", "message": "", "result_id": None, "result_url": None, "kept": arguments["kept"]}
     with pytest.raises(TaskDeferred) as raised:
-        task.resume(export, deferred, event)
+        task.resume(export, deferred, {request_id: end})
     task.go_on(export, raised.value)
     assert (tmp_path / "a.zip").exists()
 
@@ -179,3 +180,30 @@ def test_s3_that_refuses_is_told_with_its_connection(
     monkeypatch.setenv("AIRFLOW_CONN_NAMED", json.dumps(s3.connection("cannot write")))
     with pytest.raises(AirflowFailException, match=r"connection 'named'.*S3 denies access"):
         task.run(operator(scene, "s3://out/refused.zip", aws_conn_id="named"))
+
+
+# Where nothing can be written, CVAT is asked for nothing
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        pytest.param("{folder}", "is a folder: name a file", id="a folder"),
+        pytest.param("{folder}/file/a.zip", "cannot be written: .*/file is a file and no folder", id="below a file"),
+        pytest.param("s3://none-such/a.zip", "connection 'aws_default': .*there is no such bucket", id="no bucket"),
+    ],
+)
+def test_an_impossible_place_is_told_before_cvat_is_asked(
+    scene: Scene, task: Task, tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch, to: str, words: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(s3.connection()))
+    (tmp_path / "file").touch()
+    with calls_to(scene.server) as calls, pytest.raises(AirflowFailException, match=words):
+        task.run(operator(scene, to.format(folder=tmp_path)))
+    assert calls.count("POST") == 0
+
+
+def test_a_connection_to_s3_that_is_none_is_told_before_cvat_is_asked(scene: Scene, task: Task) -> None:
+    with calls_to(scene.server) as calls, pytest.raises(AirflowFailException, match=r"nowhere.*Define the connection"):
+        task.run(operator(scene, "s3://out/a.zip", aws_conn_id="nowhere"))
+    assert calls.count("POST") == 0

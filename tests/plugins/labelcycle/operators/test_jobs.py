@@ -78,6 +78,9 @@ def test_jobs_are_chosen_by_stage_and_state(scene: Scene, task: Task) -> None:
         ({"cvat_task_id": 1, "assignee": "nobody-at-all"}, "has no user 'nobody-at-all'"),
         ({"cvat_task_id": "many", "state": "new"}, "cvat_task_id is 'many'"),
         ({"job_ids": "1, x", "state": "new"}, "job_ids is 'x'"),
+        ({"cvat_task_id": 987654, "state": "new"}, r"connection 'cvat_default': .*/api/tasks/987654.*404"),
+        ({"project_id": 987654, "state": "new"}, r"connection 'cvat_default': .*/api/projects/987654.*404"),
+        ({"job_ids": [987654, 987655], "state": "new"}, r"no annotation job 987654, 987655 \(2 of 2 in job_ids\)"),
     ],
 )
 def test_a_wrong_form_is_said_and_changes_nothing(
@@ -86,3 +89,8 @@ def test_a_wrong_form_is_said_and_changes_nothing(
     with calls_to(cvat) as calls, pytest.raises(AirflowFailException, match=words):
         task.run(operator(**fields))
     assert calls.count("PATCH") == 0
+
+
+def test_nothing_that_matches_is_no_error(scene: Scene, task: Task) -> None:
+    wanted = operator(cvat_task_id=scene.task, job_ids=scene.jobs, in_stage="acceptance", state="new")
+    assert task.run(wanted) == {"changed": 0, "matched": 0}

@@ -55,7 +55,6 @@ def test_the_dag_of_the_page_runs_twice_and_makes_everything_once(
 def played(dag: Any) -> dict[str, Any]:
     """A run of the DAG: each operator rendered and executed in order; its return values."""
     returned: dict[str, Any] = {}
-    pushed: dict[str, Any] = {}
     for task_id in ("project", "task", "attach", "assign"):
         operator = dag.get_task(task_id).prepare_for_execution()
         for name in operator.template_fields:
@@ -63,19 +62,9 @@ def played(dag: Any) -> dict[str, Any]:
             source = getattr(getattr(value, "operator", None), "task_id", None)  # of an XComArg
             if source:
                 setattr(operator, name, returned[source])
-        run = Task()
-        operator.render_template_fields({"ds": "2026-11-21", "ti": _Xcoms(pushed)})
-        returned[task_id] = run.run(operator)
-        pushed[task_id] = run.xcoms
+        operator.render_template_fields({"ds": "2026-11-21"})
+        returned[task_id] = Task().run(operator)
     return returned
-
-
-class _Xcoms:
-    def __init__(self, pushed: dict[str, Any]) -> None:
-        self._pushed = pushed
-
-    def xcom_pull(self, task_ids: str, key: str) -> Any:
-        return self._pushed[task_ids][key]
 
 
 def test_the_task_of_the_page_is_right() -> None:

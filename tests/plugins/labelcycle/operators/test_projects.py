@@ -98,3 +98,10 @@ def test_of_two_the_lowest_is_taken(cvat: Emulated, task: Task, name: str) -> No
     first = cvat.post("/api/projects", {"name": name, "labels": []})["id"]
     cvat.post("/api/projects", {"name": name, "labels": []})
     assert task.run(operator(name)) == first
+
+
+def test_labels_that_are_no_list_are_said(cvat: Emulated, task: Task) -> None:
+    wrong = operator("any")
+    wrong.labels = "car"
+    with pytest.raises(AirflowFailException, match=r"labels must be a list, as in .* and are 'car'"):
+        task.run(wrong)

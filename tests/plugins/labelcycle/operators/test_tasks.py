@@ -78,3 +78,15 @@ def test_a_try_that_was_killed_after_asking_is_known_to_the_next(scene: Scene, t
     assert len(scene.server.rows("/api/tasks", name=name)) == 1
     scene.server.forget_faults()
     assert any("at" in str(value) for value in task.store.values.values())
+
+
+def test_blanks_around_a_name_are_left_out(scene: Scene, task: Task, name: str) -> None:
+    made = task.run(operator(f" {name}\n", project_id=scene.project))
+    assert [row["id"] for row in scene.server.rows("/api/tasks", name=name)] == [made]
+    assert task.run(operator(name, project_id=scene.project)) == made
+
+
+@pytest.mark.parametrize("wrong", [" ", "x" * 257], ids=["blank", "long"])
+def test_a_name_that_cvat_does_not_take_is_said(task: Task, wrong: str) -> None:
+    with pytest.raises(AirflowFailException, match=r"task_name .*CVAT takes names of 1 to 256"):
+        task.run(operator(wrong, project_id=1))

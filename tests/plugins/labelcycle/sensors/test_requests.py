@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from labelcycle.sensors.requests import CvatRequestSensor, CvatServerlessSensor
-from tests.include.emulated import until
+from tests.include.emulated import calls_to, until
 from tests.plugins.labelcycle.operators.driving import Task, made_again
 from tests.plugins.labelcycle.operators.scene import Scene, new_scene
 
@@ -59,15 +59,28 @@ def test_an_export_ends_in_the_trigger_with_its_address(scene: Scene, task: Task
     assert deferred.trigger.serialize()[1]["ends_task"]
 
 
-def test_of_several_what_has_ended_already_is_kept(scene: Scene, task: Task) -> None:
+def test_several_are_left_to_the_trigger_those_that_have_ended_too(scene: Scene, task: Task) -> None:
     scene.server.hold(True)
     requests = [creation(scene.task), exported(scene)]
-    deferred = task.deferral(sensor(requests))
+    with calls_to(scene.server) as calls:
+        deferred = task.deferral(sensor(requests))
+    assert calls.count("GET") == 0
     scene.server.hold(False)
-    assert list(deferred.trigger.serialize()[1]["deadlines"]) == requests[1:]
     results = task.go_on(sensor(requests), deferred)
-    assert list(results) == requests
+    assert set(results) == set(requests)
     assert results[requests[1]]["result_url"]
+    assert task.xcoms["cvat_url"] == f"{scene.server.url}/requests"
+    assert sensor([]).execute(task.context) == {}
+
+
+def test_the_link_leads_to_what_one_request_is_about(scene: Scene, task: Task) -> None:
+    task.run(sensor(creation(scene.task)))
+    assert task.xcoms["cvat_url"] == f"{scene.server.url}/tasks/{scene.task}"
+
+
+def test_a_task_that_is_none_is_said(task: Task) -> None:
+    with pytest.raises(AirflowFailException, match="cvat_task_id is 'None', and should be a whole number"):
+        CvatServerlessSensor(task_id="wait", cvat_task_id="None").execute(task.context)
 
 
 def test_the_log_names_what_is_waited_for_and_until_when(
@@ -75,8 +88,8 @@ def test_the_log_names_what_is_waited_for_and_until_when(
 ) -> None:
     scene.server.hold(True)
     request = exported(scene)
-    task.deferral(sensor(request, timeout=timedelta(hours=2)))
-    assert re.search(rf"request {re.escape(request)}: waiting from now until \d{{4}}-", capsys.readouterr().out)
+    task.deferral(sensor(request, request_timeout=timedelta(hours=2)))
+    assert re.search(rf"request {re.escape(request)} until \d{{4}}-", capsys.readouterr().out)
 
 
 def test_a_request_that_failed_fails_the_task_for_good_with_cvats_words(scene: Scene, task: Task) -> None:
@@ -100,7 +113,7 @@ def test_what_is_not_done_in_time_fails_this_try(scene: Scene, task: Task) -> No
     scene.server.hold(True)
     request = exported(scene)
     with pytest.raises(AirflowException, match=r"overdue not done by .*CVAT says queued") as raised:
-        task.run(sensor(request, timeout=timedelta(seconds=0.5)))
+        task.run(sensor(request, request_timeout=timedelta(seconds=0.5)))
     assert not isinstance(raised.value, AirflowFailException)
 
 
@@ -120,7 +133,7 @@ def test_a_server_that_does_not_answer_the_first_look_is_asked_again_by_the_trig
 def test_the_deadline_is_counted_from_the_first_look_and_kept_by_the_trigger(scene: Scene, task: Task) -> None:
     scene.server.hold(True)
     request, before = exported(scene), datetime.now(UTC)
-    deferred = task.deferral(sensor(request, timeout=timedelta(minutes=7), images=3))
+    deferred = task.deferral(sensor(request, request_timeout=timedelta(minutes=7), images=3))
     arguments = made_again(deferred.trigger).serialize()[1]
     deadline = datetime.fromisoformat(arguments["deadlines"][request])
     assert timedelta(minutes=7) <= deadline - before <= timedelta(minutes=8)
