@@ -9,7 +9,7 @@ import numpy as np
 
 from include.evaluation.curves import Curve, Floats, Kind, fit, log_loss
 from include.evaluation.judged import Judged
-from include.evaluation.reliability import Reliability, reliability
+from include.evaluation.reliability import Reliability, Threshold, reliability, threshold
 from include.projects.routing import CalibrationSettings
 
 _FOLDS = 5
@@ -21,6 +21,8 @@ class ClassCalibration:
     """A class's curve, what it was learnt from, and how it does on images that it was not fitted to.
 
     The losses are mean log losses in nats, held out (5 folds, by image); the reliability is of held-out answers too.
+    Suggested is the lowest score, as it counts by the curve, from which on predictions have the wanted precision; None
+    where none reaches it.
     """
 
     curve: Curve
@@ -29,6 +31,7 @@ class ClassCalibration:
     loss_after: float
     before: Reliability
     after: Reliability
+    suggested: Threshold | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ def calibrate(judged: Sequence[Judged], id_: str, annotator: str, settings: Cali
     by_class: dict[str, list[Judged]] = defaultdict(list)
     for row in rows:
         by_class[row.label].append(row)
-    own = {label: _learnt(found) for label, found in sorted(by_class.items()) if _is_enough(found, settings)}
-    pooled = _learnt(rows) if _is_enough(rows, settings) else None
+    own = {label: _learnt(found, settings) for label, found in sorted(by_class.items()) if _is_enough(found, settings)}
+    pooled = _learnt(rows, settings) if _is_enough(rows, settings) else None
     return Calibration(id_, annotator, pooled, own)
 
 
@@ -67,19 +70,21 @@ def _is_enough(rows: Sequence[Judged], settings: CalibrationSettings) -> bool:
     return len(rows) >= settings.min_support and min(right, len(rows) - right) >= settings.min_each
 
 
-def _learnt(rows: Sequence[Judged]) -> ClassCalibration:
+def _learnt(rows: Sequence[Judged], settings: CalibrationSettings) -> ClassCalibration:
     scores, right, weights = _columns(rows)
     folds = np.array([_fold(row.image_id) for row in rows])
     held_out = {kind: _held_out(kind, scores, right, weights, folds) for kind in _KINDS}
     losses = {kind: log_loss(answers, right, weights) for kind, answers in held_out.items()}
     best = min(_KINDS, key=lambda kind: losses[kind])
+    curve, images = fit(best, scores, right, weights), np.array([row.image_id for row in rows])
     return ClassCalibration(
-        curve=fit(best, scores, right, weights),
+        curve=curve,
         support=len(rows),
         loss_before=losses[Kind.IDENTITY],
         loss_after=losses[best],
         before=reliability(scores, right, weights),
         after=reliability(held_out[best], right, weights),
+        suggested=threshold(curve.apply(scores), right, weights, images, settings.precision),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from include.evaluation.calibration import Calibration, ClassCalibration
 from include.evaluation.figures import metric_label
-from include.evaluation.reliability import Reliability
+from include.evaluation.reliability import Reliability, Threshold
 
 _JSON: TypeAdapter[Calibration] = TypeAdapter(Calibration)
 
@@ -25,8 +25,8 @@ def from_json(text: str) -> Calibration:
 
 
 def metrics(calibration: Calibration) -> dict[str, float]:
-    """`calibration_error_before/<class>`, `…_after/<class>`, `log_loss_before/…`, `log_loss_after/…` and `support/…`;
-    the class `micro` is all together."""
+    """`calibration_error_before/<class>`, `…_after/<class>`, `log_loss_before/…`, `log_loss_after/…`, `support/…`, and
+    where a threshold is suggested `accept_from/…` and `accepted_right/…`; the class `micro` is all together."""
     values: dict[str, float] = {}
     for name, found in _rows(calibration):
         label = "micro" if name is None else metric_label(name)
@@ -37,6 +37,9 @@ def metrics(calibration: Calibration) -> dict[str, float]:
             f"log_loss_after/{label}": found.loss_after,
             f"support/{label}": float(found.support),
         }
+        if found.suggested:
+            values[f"accept_from/{label}"] = found.suggested.score
+            values[f"accepted_right/{label}"] = found.suggested.precision
     return values
 
 
@@ -44,10 +47,10 @@ def table(calibration: Calibration) -> str:
     """A row a class, as text for people."""
     rows = [
         f"{name or 'all':20} {found.support:8} {found.curve.kind:12} {found.loss_before:.4f} -> {found.loss_after:.4f}"
-        f"   {found.before.error:.4f} -> {found.after.error:.4f}"
+        f"   {found.before.error:.4f} -> {found.after.error:.4f}   {_suggestion(found.suggested)}"
         for name, found in _rows(calibration)
     ]
-    head = f"{'class':20} {'judged':>8} {'curve':12} {'log loss, held out':18} calibration error"
+    head = f"{'class':20} {'judged':>8} {'curve':12} {'log loss, held out':18} calibration error   accept from"
     none = ["People have judged too few of its predictions yet: scores count as they are."]
     return "\n".join([f"{calibration.annotator}: what its scores are worth", "", head, *(rows or none)]) + "\n"
 
@@ -73,6 +76,15 @@ def diagram(calibration: Calibration) -> bytes:
 def _draw(axes: Axes, found: Reliability, name: str, style: str) -> None:
     label = f"{name}: error {found.error:.3f}"
     axes.plot([one.score for one in found.bins], [one.right for one in found.bins], style, label=label)
+
+
+def _suggestion(found: Threshold | None) -> str:
+    if found is None:
+        return "none is right often enough"
+    return (
+        f"{found.score:.3f}: {found.precision:.1%} are right (95 %: {found.low:.1%} to {found.high:.1%}), "
+        f"{found.share:.0%} of all"
+    )
 
 
 def _rows(calibration: Calibration) -> Iterator[tuple[str | None, ClassCalibration]]:

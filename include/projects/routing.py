@@ -32,6 +32,12 @@ class CalibrationSettings(Section):
     min_each: int = Field(
         default=20, ge=1, description="Of them, at the least so many are right and so many are wrong."
     )
+    precision: Share = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="The score is suggested, by class, from which on this share of the predictions is right.",
+    )
 
 
 class Routing(Section):

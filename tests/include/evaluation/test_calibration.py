@@ -72,3 +72,15 @@ def test_weights_stand_for_what_nobody_saw() -> None:
     rows += [Judged(f"j{n}", "word", 0.9, chance.random() < 0.35, 1.0) for n in range(400)]
     expected = (10 * 0.95 + 0.35) / 11
     assert learnt(rows).calibrated("word", 0.9) == pytest.approx(expected, abs=0.04)
+
+
+def test_the_score_is_suggested_from_which_on_enough_are_right() -> None:
+    """Scores up to 0.98 that are right about themselves: from t on, (t + 0.98) / 2 are right; 0.9 from 0.82 on."""
+    settings = CalibrationSettings(min_support=50, min_each=5, precision=0.9)
+    found = learnt(judged("word", 6000, slope=1.0), settings).by_class["word"].suggested
+    assert found
+    assert found.score == pytest.approx(0.82, abs=0.05)
+    assert found.precision == pytest.approx(0.9, abs=0.005)
+    assert found.low < 0.9 < found.high
+    strict = CalibrationSettings(min_support=50, min_each=5, precision=0.999)
+    assert learnt(judged("word", 600, slope=0.3), strict).by_class["word"].suggested is None
