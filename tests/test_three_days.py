@@ -19,7 +19,11 @@ from cvat_sdk import Client
 from mlflow import MlflowClient
 from sqlalchemy import select, text, update
 
+from include.annotators.registry import load
+from include.annotators.weights import fetch
+from include.clients.experiments import Experiments
 from include.clients.ledger.tables import applied_shapes, batches, jobs, metadata
+from include.clients.registered import ModelRegistry
 from include.datasets.checks import check_release
 from include.lifecycle.batches import Stage
 from include.local.days import SEED
@@ -27,7 +31,7 @@ from include.local.demo import load_dags, play_day, run
 from include.local.people import Reviewed, review_jobs
 from include.local.photographs import load_truth
 from include.local.records import DayRecord, day_records, expectations
-from include.local.stack import Stack, embedded
+from include.local.stack import ROOT, Stack, embedded
 
 pytestmark = pytest.mark.filterwarnings("default")  # those of Airflow, MLflow and their like are their own business
 
@@ -297,3 +301,28 @@ def test_a_killed_write_whose_job_people_have_changed_is_asked_about(days: Three
 def test_people_find_nothing_left_to_do(days: ThreeDays) -> None:
     truth = load_truth(days.stack.folder / "truth.json")
     assert review_jobs(days.stack.cvat.url, days.stack.reviewer, truth, SEED).jobs == 0
+
+
+def test_each_release_is_an_event_on_which_training_can_be_scheduled(days: ThreeDays) -> None:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        tags = [event.extra["tag"] for event in session.scalars(select(AssetEvent).order_by(AssetEvent.id))]
+    assert tags == ["street_signs-v1.0.0", "street_signs-v1.1.0"]
+
+
+def test_a_release_trains_a_model_that_an_annotator_asks(days: ThreeDays, tmp_path: Path) -> None:
+    """The example, as if it had been copied to dags/; a second run on the same release registers nothing more."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    bag = DagBag(str(ROOT / "dags/examples/retrain.py"))
+    sync_bag_to_db(bag, "dags-folder", None)
+    for _ in range(2):
+        run = bag.dags["retrain_street_signs"].test(run_conf={"tag": "street_signs-v1.0.0"})
+        assert run.state == "success"
+    registry = ModelRegistry(Experiments(days.stack.mlflow))
+    assert registry.find("models:/street_signs_cells@newest").version == "1"
+    weights = fetch("models:/street_signs_cells@newest", tmp_path, registry=registry)
+    annotator = load("onnx_detector", {"form": "yolov8", "fit": "stretch"}, weights=weights)
+    assert [label.name for label in annotator.function.spec.labels] == ["word", "number"]

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import mlflow.artifacts
@@ -27,7 +28,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True)
 class ModelRegistry:
-    """The registry of an MLflow. Both methods raise ExperimentsError where MLflow does not do what it is asked for."""
+    """The registry of an MLflow. All methods raise ExperimentsError where MLflow does not do what it is asked for."""
 
     experiments: Experiments
 
@@ -45,6 +46,33 @@ class ModelRegistry:
                 found = client.get_model_version(asked["name"], asked["version"])
         what = f"{where}\n{found.name}\n{found.version}\n{found.creation_timestamp}"
         return RegisteredModel(found.name, str(found.version), hashlib.sha256(what.encode()).hexdigest())
+
+    def register(
+        self, name: str, content: bytes, alias: str, *, experiment: str, release: str, at: datetime
+    ) -> RegisteredModel:
+        """Make an ONNX file the version of a model that was trained on a release, and give it the alias. The model, its
+        version and the run that has its file are made once, however often this is asked."""
+        where = self.experiments.tracking_uri
+        run = self.experiments.log_evaluation(
+            experiment,
+            key=f"retrain/{name}/{release}",
+            name=f"{name} on {release}",
+            params={"model": name, "release": release},
+            metrics={},
+            tags={},
+            artifacts={"model.onnx": content},
+            at=at,
+        )
+        with self.experiments.session(f"Registering {name} in {where}"):
+            client = MlflowClient(where, where)
+            if not client.search_registered_models(f"name = '{name}'"):
+                client.create_registered_model(name)
+            versions = client.search_model_versions(f"name = '{name}'")
+            found = next((version for version in versions if version.run_id == run.id), None)
+            if found is None:
+                found = client.create_model_version(name, client.get_run(run.id).info.artifact_uri, run.id)
+            client.set_registered_model_alias(name, alias, found.version)
+        return self.find(f"models:/{name}/{found.version}")
 
     def download(self, model: RegisteredModel, folder: Path) -> None:
         """Copies the model's files into a folder."""

@@ -116,6 +116,12 @@ class DatasetRepository:
             clone.fetch(self.url, f"+refs/tags/{tag}:refs/tags/{tag}")
             return clone.git("show", f"refs/tags/{tag}:{path}")
 
+    def fetch(self, tag: str, path: str, folder: Path) -> None:
+        """The data of a version into a folder, which must not be there."""
+        _check_path(path)
+        with self._clone() as clone:
+            clone.dvc("get", self.url, path, "--rev", tag, "--out", str(folder))
+
     def _heads(self, tag: str) -> dict[str, str]:
         """What the branch and the tag are in the remote, by reference; `…^{}` is the commit of an annotated tag."""
         refs = (f"refs/heads/{self.branch}", f"refs/tags/{tag}", f"refs/tags/{tag}^{{}}")
