@@ -21,8 +21,8 @@ class ClassCalibration:
     """A class's curve, what it was learnt from, and how it does on images that it was not fitted to.
 
     The losses are mean log losses in nats, held out (5 folds, by image); the reliability is of held-out answers too.
-    Suggested is the lowest score, as it counts by the curve, from which on predictions have the wanted precision; None
-    where none reaches it.
+    Suggested is the lowest score, as it counts by the curve, from which on predictions (`min_each` at the
+    least) have the wanted precision; None where none reaches it.
     """
 
     curve: Curve
@@ -84,7 +84,7 @@ def _learnt(rows: Sequence[Judged], settings: CalibrationSettings) -> ClassCalib
         loss_after=losses[best],
         before=reliability(scores, right, weights),
         after=reliability(held_out[best], right, weights),
-        suggested=threshold(curve.apply(scores), right, weights, images, settings.precision),
+        suggested=threshold(curve.apply(scores), right, weights, images, settings.precision, settings.min_each),
     )
 
 

@@ -55,16 +55,18 @@ def reliability(scores: Floats, right: Floats, weights: Floats) -> Reliability:
 
 
 def threshold(
-    scores: Floats, right: Floats, weights: Floats, images: np.ndarray, precision: float, seed: int = 0
+    scores: Floats, right: Floats, weights: Floats, images: np.ndarray, precision: float, least: int = 1, seed: int = 0
 ) -> Threshold | None:
-    """The lowest score from which on the weighted precision is the wanted one; None where no score reaches it.
+    """The lowest score from which on the weighted precision is the wanted one; None where no score reaches it with
+    `least` predictions.
 
     `images` says of which image each of n predictions is: the bootstrap draws images (Efron and Tibshirani 1993).
     """
     order = np.argsort(-scores, kind="stable")
     taken, hits = np.cumsum(weights[order]), np.cumsum((weights * right)[order])
     last_of_score = np.append(np.diff(scores[order]) != 0, True)  # predictions of one score come together
-    reached = np.flatnonzero(last_of_score & (hits / taken >= precision))
+    enough = np.arange(1, len(scores) + 1) >= least
+    reached = np.flatnonzero(last_of_score & enough & (hits / taken >= precision))
     if not len(reached):
         return None
     score = float(scores[order][reached[-1]])

@@ -82,5 +82,5 @@ def test_the_score_is_suggested_from_which_on_enough_are_right() -> None:
     assert found.score == pytest.approx(0.82, abs=0.05)
     assert found.precision == pytest.approx(0.9, abs=0.005)
     assert found.low < 0.9 < found.high
-    strict = CalibrationSettings(min_support=50, min_each=5, precision=0.999)
+    strict = CalibrationSettings(min_support=50, min_each=20, precision=0.999)
     assert learnt(judged("word", 600, slope=0.3), strict).by_class["word"].suggested is None

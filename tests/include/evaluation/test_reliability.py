@@ -36,6 +36,14 @@ def test_predictions_of_one_score_come_together() -> None:
     assert found.score == 0.9
 
 
+def test_a_few_that_are_right_by_chance_suggest_nothing() -> None:
+    scores, right, images = array(0.9, 0.8, 0.7), array(1, 1, 0), np.array(["a", "b", "c"])
+    assert threshold(scores, right, np.ones(3), images, precision=0.9, least=3) is None
+    found = threshold(scores, right, np.ones(3), images, precision=0.9, least=2)
+    assert found
+    assert found.score == 0.8
+
+
 def test_weights_count() -> None:
     images = np.array(["a", "b"])
     found = threshold(array(0.9, 0.5), array(1, 0), array(9, 1), images, precision=0.9)
