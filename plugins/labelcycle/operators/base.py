@@ -121,6 +121,9 @@ class Answered:
 
 def ended(event: Mapping[str, Mapping[str, Any]]) -> Answered:
     """How the one request of an event ended."""
+    from labelcycle.triggers.requests import raise_refusal
+
+    raise_refusal(event)
     if len(event) != 1:
         raise AirflowException(f"the trigger was to tell of one request, and tells of {len(event)}: {', '.join(event)}")
     [(request_id, end)] = event.items()

@@ -77,7 +77,9 @@ class CvatRequestSensor(CvatRequestOperator):
     def resume(self, context: Context, event: Mapping[str, Mapping[str, Any]]) -> dict[str, Result]:
         """Say what came of the requests, or which did not finish."""
         from include.clients.cvat.lines import Ended
+        from labelcycle.triggers.requests import raise_refusal
 
+        raise_refusal(event)
         return self._results({request: Ended(**end) for request, end in event.items()})
 
     def _results(self, ended: Mapping[str, "Ended"]) -> dict[str, Result]:
@@ -165,7 +167,9 @@ class WaitForDataSensor(BaseOperator):
     def resume(self, context: Context, event: Mapping[str, Mapping[str, str]]) -> int:
         """Record how the requests ended."""
         from include.steps.attach import Answer, Outcome, settle
+        from labelcycle.triggers.requests import raise_refusal
 
+        raise_refusal(event)
         outcomes = {request: Outcome(Answer(end["answer"]), end["message"]) for request, end in event.items()}
         with ProjectClients(self.project_file) as clients:
             return settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)

@@ -1,11 +1,12 @@
 """The wait for CVAT's requests: one trigger for as many as a task waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from include.clients.cvat import CvatError
@@ -13,6 +14,7 @@ from include.clients.cvat.lines import Ended, Watched
 from include.clients.cvat.poller import wait_for_requests
 from include.clients.cvat.requests import CvatRequests
 from labelcycle.hooks.cvat import CvatHook
+from labelcycle.hooks.failures import in_words
 
 _CANCEL_SECONDS = 20.0  # Airflow itself gives on_kill 30 s
 
@@ -22,9 +24,9 @@ class RequestsTrigger(BaseTrigger):
 
     Deadlines are absolute (ISO 8601 in UTC, by request id): a restart of the triggerer does not move them. Names, by
     request id, say in the log what each is for; images, how many it is about, by which its end is expected. The
-    event's payload is `{request id: {"answer": "finished" | "failed" | "expired" | "overdue", "message": …,
-    "result_id": …, "result_url": …}}`; with `kept`, what the task needs when it goes on (JSON), that is in each under
-    `kept`.
+    event's payload is `{request id: {"answer": "finished" | "failed" | "expired" | "overdue" | "refused",
+    "message": …, "result_id": …, "result_url": …}}`; with `kept`, what the task needs when it goes on (JSON),
+    that is in each under `kept`. Refused: CVAT or Airflow's connection forbids the wait; see raise_refusal.
 
     With `ends_task` the task ends here where all have finished: its return value is `returns`, or, without one, what
     came of each, by request id. With `cancel_on_kill` the requests are cancelled in CVAT when a person ends the task,
@@ -59,8 +61,12 @@ class RequestsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire."""
-        access = await CvatHook(self.cvat_conn_id).aaccess()
-        ended = await wait_for_requests(access, [self._watched(request) for request in self.deadlines])
+        try:
+            with in_words(self.cvat_conn_id):
+                access = await CvatHook(self.cvat_conn_id).aaccess()
+                ended = await wait_for_requests(access, [self._watched(request) for request in self.deadlines])
+        except AirflowFailException as error:  # raised here, Airflow would make it one that is tried again
+            ended = {request: Ended("refused", str(error)) for request in self.deadlines}
         kept = {"kept": self.kept} if self.kept else {}
         payload = {request: {**asdict(end), **kept} for request, end in ended.items()}
         if not (self.ends_task and all(end.answer == "finished" for end in ended.values())):
@@ -88,6 +94,13 @@ class RequestsTrigger(BaseTrigger):
     def _watched(self, request: str) -> Watched:
         deadline = datetime.fromisoformat(self.deadlines[request])
         return Watched(request, deadline, self.images.get(request, 0), self.names.get(request, f"request {request}"))
+
+
+def raise_refusal(event: Mapping[str, Mapping[str, Any]]) -> None:
+    """Fail for good where an event says that CVAT could not be asked: by its sentence, which is the same for each."""
+    for end in event.values():
+        if end["answer"] == "refused":
+            raise AirflowFailException(end["message"])
 
 
 def result(ended: Ended) -> dict[str, int | str | None]:
