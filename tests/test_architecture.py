@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "labelcycle.triggers": {*_FLOOR_3, "labelcycle.hooks"},
     "labelcycle.links": {*_FLOOR_3, "labelcycle.hooks"},
     "labelcycle.operators": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.triggers", "labelcycle.links"},
-    "labelcycle.sensors": {*_FLOOR_3, "labelcycle.hooks", "labelcycle.operators", "labelcycle.links"},
+    "labelcycle.sensors": {*_FLOOR_3, *(f"labelcycle.{part}" for part in ("hooks", "triggers", "links", "operators"))},
     "labelcycle.stages": {
         *_FLOOR_3,
         *("labelcycle.hooks", "labelcycle.triggers", "labelcycle.links", "labelcycle.sensors", "labelcycle.operators"),
