@@ -20,7 +20,7 @@ class OpenInCvat(BaseOperatorLink):
     name = "Open in CVAT"
     xcom_key = URL_KEY  # Airflow reads the address under it: so the link is there while the task still waits
 
-    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
         """The address, or nothing."""
         return XCom.get_value(ti_key=ti_key, key=URL_KEY) or ""
 
