@@ -4,10 +4,12 @@ The days are played once, in this process; every test looks at what they left.
 """
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from include.clients.registered import ModelRegistry
 from include.datasets.checks import check_release
 from include.lifecycle.batches import Stage
 from include.local.days import SEED
-from include.local.demo import load_dags, play_day, run
+from include.local.demo import EXPORT, export, load_dags, play_day, run
 from include.local.people import Reviewed, review_jobs
 from include.local.photographs import load_truth
 from include.local.records import DayRecord, day_records, expectations
@@ -296,6 +298,15 @@ def test_a_killed_write_whose_job_people_have_changed_is_asked_about(days: Three
             assert connection.execute(text("select count(*) from batches where stage != 'routed'")).scalar() == 0
     finally:
         ledger.engine.dispose()
+
+
+def test_what_is_in_cvat_can_be_had_as_a_file_by_the_dag_for_people(days: ThreeDays) -> None:
+    export(days.stack, days.dags)  # type: ignore[arg-type]
+    with zipfile.ZipFile(io.BytesIO(days.stack.content(EXPORT))) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".json")]
+        coco = json.loads(archive.read(name))
+    assert len(coco["images"]) == sum(record.added.batched for record in days.records)
+    assert {category["name"] for category in coco["categories"]} == {"word", "number"}
 
 
 def test_people_find_nothing_left_to_do(days: ThreeDays) -> None:

@@ -4,15 +4,16 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.clients.cvat import CvatAccess, CvatClient
 from include.local.days import land, review
 from include.local.processes import ServerFailed
-from include.local.records import DayRecord, day_records, expectations
+from include.local.records import PROJECT, DayRecord, day_records, expectations
 from include.local.report import report
 from include.local.stack import ROOT, Stack, embedded
 from include.local.state import InUse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 DAYS = 3
+EXPORT = "s3://labelcycle/exports/street_signs.zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def play(stack: Stack) -> list[DayRecord]:
     for number in range(1, DAYS + 1):
         play_day(stack, dags, number)
         records = day_records(stack, records)
+    export(stack, dags)
     return records
 
 
@@ -68,6 +71,22 @@ def play_day(stack: Stack, dags: "dict[str, DAG]", number: int) -> None:
     print(f"day {number}  the reviewer             completed {review(stack).jobs} jobs", flush=True)
     run(stack, dags, f"day {number}", "evaluate_street_signs")
     run(stack, dags, f"day {number}", "release_street_signs")
+
+
+def export(stack: Stack, dags: "dict[str, DAG]") -> None:
+    """All that is in CVAT in the end, as CVAT's own file, by the maintenance DAG that people use."""
+    form = {"target": "project", "target_id": cvat_project(stack), "to": EXPORT}
+    print()
+    run(stack, dags, "the end", "export_annotations", form)
+
+
+def cvat_project(stack: Stack) -> int:
+    """CVAT's id of the project."""
+    with CvatClient(CvatAccess(stack.cvat.url, username=stack.cvat.username, password=stack.cvat.password)) as cvat:
+        project_id = cvat.find_project(PROJECT)
+    if project_id is None:
+        raise DayFailed(f"CVAT has no project {PROJECT}: no task was made")
+    return project_id
 
 
 def load_dags(stack: Stack) -> "dict[str, DAG]":
@@ -83,12 +102,12 @@ def load_dags(stack: Stack) -> "dict[str, DAG]":
     return dict(bag.dags)
 
 
-def run(stack: Stack, dags: "dict[str, DAG]", when: str, dag_id: str) -> None:
+def run(stack: Stack, dags: "dict[str, DAG]", when: str, dag_id: str, form: Mapping[str, object] | None = None) -> None:
     """Run a DAG in this process, as `airflow dags test` does. Raises DayFailed where it does not succeed."""
     begun, log = time.monotonic(), stack.folder / "logs" / "airflow.log"
     print(f"{when}  {dag_id:<24}", end="", flush=True)
     with _quiet(log):
-        state = dags[dag_id].test().state
+        state = dags[dag_id].test(run_conf=dict(form or {})).state
     print(f" {state} in {time.monotonic() - begun:.1f} s", flush=True)
     if state != "success":
         raise DayFailed(f"{dag_id} did not succeed on {when}: {log} says why")

@@ -81,6 +81,7 @@ def _next(folder: Path, seconds: float) -> str:
 Done in {seconds:.0f} s. Where to look next:
   the versions     git -C {folder / "datasets.git"} log --oneline --decorate main
   one of them      make bucket, and in another shell what it prints
+  CVAT's own file  s3://labelcycle/exports/street_signs.zip, in the bucket of make bucket
   MLflow           .venv/bin/mlflow ui --backend-store-uri sqlite:///{folder / "mlflow.db"}
   the ledger       {folder / "ledger.db"}, a SQLite file; what was done is its table audit
   Airflow's log    {folder / "logs" / "airflow.log"}"""

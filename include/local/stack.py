@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from include.clients.bulk import BulkStore
 from include.clients.ledger import Ledger, migrate, open_engine
+from include.lifecycle.images import split_uri
 from include.local.bucket import REGION, Bucket, bucket_of, serve_bucket
 from include.local.cvat import Cvat, cvat_of, serve_cvat
 from include.local.people import Account, register
@@ -67,6 +68,12 @@ class Stack:
         with closing(_s3(self.bucket)) as client:
             for key, content in files.items():
                 client.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def content(self, uri: str) -> bytes:
+        """An object of the bucket."""
+        bucket, key = split_uri(uri)
+        with closing(_s3(self.bucket)) as client:
+            return client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def read_text(self, uri: str) -> str:
         """A document of the ledger's store."""
