@@ -62,8 +62,11 @@ format: $(STAMP)  ## mend lint and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+test: $(STAMP)  ## all tests but those of test-slow, test-live and drill
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not slow"
+
+test-slow: $(STAMP)  ## tests of many kills and many calls: minutes
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m slow
 
 contract: $(STAMP)  ## what CVAT promises, on the emulator, or on a real server: CVAT_URL=… CVAT_TOKEN=…
 	$(BIN)/python -m pytest -q tests/contract
@@ -85,4 +88,4 @@ bench: $(STAMP)  ## benchmarks against other ways, as ratios, and docs/benchmark
 clean:  ## forget the demo's state
 	rm -rf .labelcycle
 
-.PHONY: help contract bench drill drill-long up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean
+.PHONY: help test-slow contract bench drill drill-long up day review screenshots test-live production-trial setup lock demo bucket check check-projects format test clean

@@ -18,6 +18,15 @@ hypothesis.settings.register_profile("labelcycle", deadline=None)  # machines ar
 hypothesis.settings.load_profile("labelcycle")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: many kills or many calls, for `make test-slow`")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: at the end one process would work on it alone."""
+    items.sort(key=lambda item: item.path.name != "test_three_days.py")
+
+
 @pytest.fixture(scope="session")
 def stack_folder() -> Path:
     """The folder that Airflow's settings point to: the embedded stack of the tests runs there."""

@@ -20,6 +20,8 @@ from tests.include.steps.test_annotators import EYE, evaluations
 from tests.include.steps.test_preview import preview
 from tests.include.steps.world import World, killed
 
+pytestmark = pytest.mark.slow
+
 NewWorld = Callable[..., World]
 LABELS = [{"name": "spot"}, {"name": "speck"}]
 FOUND = [

@@ -22,6 +22,8 @@ from tests.include.emulated import calls_to
 from tests.include.steps.dots import picture
 from tests.include.steps.world import DOTS, Killed, World, killed, project_of
 
+pytestmark = pytest.mark.slow
+
 JOBS = "/api/jobs/"
 
 

@@ -21,6 +21,8 @@ from tests.include.emulator.replay.replaying import FOLDER, rows
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 _QUALITY = "The emulator has no ground truth, quality or consensus."
 _WEBHOOKS = "The emulator sends no webhooks."

@@ -14,7 +14,8 @@ from tests.include.emulated import until
 from tests.plugins.labelcycle.operators.driving import Task, made_again
 from tests.plugins.labelcycle.operators.scene import Scene
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+# Airflow's own warnings are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 def back_up(scene: Scene, to: Path, **changes: Any) -> CvatBackUpOperator:

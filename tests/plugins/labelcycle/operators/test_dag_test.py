@@ -19,7 +19,8 @@ from labelcycle.sensors.requests import CvatRequestSensor, CvatServerlessSensor
 from tests.plugins.labelcycle.operators.driving import Task
 from tests.plugins.labelcycle.operators.scene import Scene, jpeg
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+# Airflow's own warnings are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module", autouse=True)

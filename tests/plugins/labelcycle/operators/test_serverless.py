@@ -13,7 +13,8 @@ from tests.include.emulated import Emulated
 from tests.plugins.labelcycle.operators.driving import Task, made_again
 from tests.plugins.labelcycle.operators.scene import Scene
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+# Airflow's own warnings are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 BOX = {"label": "car", "points": [1, 1, 9, 9], "confidence": 0.4}
 
