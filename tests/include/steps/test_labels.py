@@ -292,6 +292,6 @@ def test_another_type_stops_before_anything_is_changed(world: World) -> None:
     labels = [{"name": "word", "type": "polygon"}, {"name": "number", "type": "rectangle"}]
     world.server.post("/api/projects", {"name": name, "labels": labels})
     world.content["labels"].append({"name": "arrow"})
-    with pytest.raises(TypeChangedError, match=r"'word' is for the type rectangle .* and for polygon in CVAT"):
+    with pytest.raises(TypeChangedError, match=r"'word' is wanted for the type rectangle and is for polygon in CVAT"):
         find_or_create_project(world.project, world.cvat, world.ledger)
     assert world.names() == ["word", "number"]
