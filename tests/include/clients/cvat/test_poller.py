@@ -163,6 +163,7 @@ def test_one_server_has_one_budget_however_it_is_written_and_whoever_asks() -> N
     assert not one & two
 
 
+@pytest.mark.slow
 def test_ten_thousand_cost_no_more_than_a_thousand() -> None:
     shares = []
     for count in (1000, 10_000):
@@ -205,6 +206,7 @@ def test_none_is_missed_whatever_the_queues_do(kinds: list, workers: int, seed: 
     assert server.opened == 0
 
 
+@pytest.mark.slow
 def test_what_ends_out_of_turn_is_seen_before_it_is_forgotten() -> None:
     server = PlayedCvat(workers=2)
     server.submit(creation(0), 7200)

@@ -18,7 +18,8 @@ from tests.include.emulated import Emulated, until
 from tests.plugins.labelcycle.operators.driving import Task
 from tests.plugins.labelcycle.systems import S3, serve_s3
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+# Airflow's own warnings are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 KEYS = ("in/a/10.png", "in/a/9.png", "in/b.png")  # as S3 sorts them
 URIS = tuple(f"s3://images/{key}" for key in KEYS)

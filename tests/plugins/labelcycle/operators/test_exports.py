@@ -17,7 +17,8 @@ from tests.plugins.labelcycle.operators.driving import Task
 from tests.plugins.labelcycle.operators.scene import Scene
 from tests.plugins.labelcycle.systems import S3, serve_s3
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+# Airflow's own warnings are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")
