@@ -7,7 +7,8 @@ from uuid import uuid4
 from include.clients.cvat import CvatClient
 from include.clients.cvat.asking import Asking
 from include.clients.cvat.labels import find_or_create_project as find_or_create
-from include.clients.cvat.tasks import NewTask, find_or_create_task
+from include.clients.cvat.records import NewTask
+from include.clients.cvat.tasks import find_or_create_task
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage

@@ -10,7 +10,6 @@ from include.annotators.registry import Annotator, AnnotatorUnavailable
 from include.clients.bulk import BulkStore
 from include.clients.images import ImageBucket
 from include.clients.ledger import Ledger
-from include.clients.ledger.predictions import PredictedImage
 from include.clients.tables import predictions_from, predictions_table
 from include.lifecycle.assignment import Version, assigned
 from include.lifecycle.images import Image, Reason
@@ -132,15 +131,7 @@ def keep_predictions(
 ) -> None:
     """Keep an annotator's answers and record where they are."""
     uri = store.write(f"predictions/{project.name}", predictions_table(answers))
-    rows = [
-        PredictedImage(
-            image_id=answer.image_id,
-            objects=len(answer.objects),
-            lowest_score=min((prediction.score for prediction in answer.objects), default=None),
-        )
-        for answer in answers
-    ]
-    ledger.predictions.record(project.name, annotator, uri, rows)
+    ledger.predictions.record(project.name, annotator, uri, [answer.image_id for answer in answers])
 
 
 def read_predictions(

@@ -149,8 +149,11 @@ class _Connection(socketserver.StreamRequestHandler):
                 self._answer(proxy, *call)
         except Reset:
             self._reset()
-        except (ConnectionError, ValueError):  # the client has gone: a file that is closed is a ValueError
-            pass
+        except ConnectionError:
+            pass  # the client has gone
+        except ValueError:
+            if not (self.rfile.closed or self.wfile.closed):  # the client has gone where they are
+                raise
 
     def _read(self, proxy: Proxy) -> tuple[Call, Fault | None] | None:
         """The next call, and what goes wrong with it."""

@@ -26,6 +26,7 @@ from include.clients.cvat.records import (
     Frame,
     LabelRow,
     NewShape,
+    NewTask,
     ProjectLabels,
     Request,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidError",
     "LabelRow",
     "NewShape",
+    "NewTask",
     "NotFoundError",
     "ProjectLabels",
     "Request",

@@ -23,6 +23,7 @@ from include.clients.cvat.records import (
     LabelRow,
     Meta,
     Named,
+    NewTask,
     ProjectLabels,
     Request,
     Storage,
@@ -125,13 +126,9 @@ class CvatClient:
         found = self._wire.list("/api/tasks", CvatTask, query)
         return sorted((t for t in found if (t.project_id, t.name) == (project_id, name)), key=lambda task: task.id)
 
-    def create_task(self, project_id: int, name: str, job_size: int) -> CvatTask:
-        """Create a task without data in a project."""
-        return self.new_task({"name": name, "project_id": project_id, "segment_size": job_size})
-
-    def new_task(self, form: Mapping[str, Any]) -> CvatTask:
-        """Create a task without data, in CVAT's form."""
-        return self._wire.call("POST", "/api/tasks", CvatTask, body=form)
+    def create_task(self, wanted: NewTask) -> CvatTask:
+        """Create a task without data."""
+        return self._wire.call("POST", "/api/tasks", CvatTask, body=wanted.form)
 
     def task(self, task_id: int) -> CvatTask:
         """A task by id."""

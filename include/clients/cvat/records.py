@@ -4,10 +4,10 @@ Records that come by the hundred thousand are not tracked by the garbage collect
 that could refer back to them, and it would look at each of them again and again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -49,6 +49,31 @@ class CvatAccess:
         parts = urlsplit(self.url)
         port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
         return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task without data to be: of a project, or with labels of its own in CVAT's form. A job has at most
+    `segment_size` frames (0: all), of which `overlap` are in the next one too (None: as CVAT likes)."""
+
+    name: str
+    project_id: int | None
+    labels: tuple[Mapping[str, Any], ...] = ()
+    segment_size: int = 0
+    overlap: int | None = None
+    subset: str = ""
+
+    @property
+    def form(self) -> Mapping[str, Any]:
+        """As it is sent: only what was chosen."""
+        chosen: dict[str, Any] = {
+            "project_id": self.project_id,
+            "labels": list(self.labels) or None,
+            "overlap": self.overlap,
+            "subset": self.subset or None,
+        }
+        given = {key: value for key, value in chosen.items() if value is not None}
+        return {"name": self.name, "segment_size": self.segment_size, **given}
 
 
 class CvatTask(msgspec.Struct, frozen=True):

@@ -148,11 +148,6 @@ class Serverless:
         body |= {} if threshold is None else {"threshold": threshold}
         return self._wire.call("POST", "/api/lambda/requests", Run, body=body)
 
-    def cancel(self, task_id: int) -> None:
-        """Stop the task's run; what it has found so far stays. One that has ended already is no error."""
-        with suppress(NotFoundError):
-            self._wire.call("DELETE", _path(request_id(task_id)), None)
-
     def automatic(self, target: Target) -> list[CvatShape]:
         """The shapes in a task or job whose source is `auto`: a model's, which no person has moved or relabelled."""
         found = self._wire.get(f"{target.path}/annotations", Annotations)

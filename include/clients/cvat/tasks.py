@@ -1,40 +1,14 @@
 """A task and its data: which of several tasks it is, whether its data was asked for, and what its frames must be."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import zip_longest
-from typing import Any
 
 from include.clients.cvat.asking import Asking, log, once
 from include.clients.cvat.client import CvatClient
 from include.clients.cvat.errors import InvalidError, NotFoundError
-from include.clients.cvat.records import CvatTask, Frame, Request
-
-
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    """A task without data to be: of a project, or with labels of its own in CVAT's form. A job has at most
-    `segment_size` frames (0: all), of which `overlap` are in the next one too (None: as CVAT likes)."""
-
-    name: str
-    project_id: int | None
-    labels: tuple[Mapping[str, Any], ...] = ()
-    segment_size: int = 0
-    overlap: int | None = None
-    subset: str = ""
-
-    @property
-    def form(self) -> Mapping[str, Any]:
-        """As it is sent: only what was chosen."""
-        chosen: dict[str, Any] = {
-            "project_id": self.project_id,
-            "labels": list(self.labels) or None,
-            "overlap": self.overlap,
-            "subset": self.subset or None,
-        }
-        given = {key: value for key, value in chosen.items() if value is not None}
-        return {"name": self.name, "segment_size": self.segment_size, **given}
+from include.clients.cvat.records import CvatTask, Frame, NewTask, Request
 
 
 def find_or_create_task(wanted: NewTask, asking: Asking, cvat: CvatClient, *, ours: bool = False) -> CvatTask:
@@ -52,7 +26,7 @@ def find_or_create_task(wanted: NewTask, asking: Asking, cvat: CvatClient, *, ou
                 cvat.delete_task(twin.id)
         return found[0] if found else None
 
-    return once(asking, look, act=lambda: cvat.new_task(wanted.form))
+    return once(asking, look, act=lambda: cvat.create_task(wanted))
 
 
 def best_first(tasks: Iterable[CvatTask]) -> list[CvatTask]:
@@ -118,7 +92,7 @@ def renew_task(task: CvatTask, server_timeout: timedelta, cvat: CvatClient) -> C
         return next((twin for twin in named if twin.id != task.id and not twin.has_data), None)
 
     asking = Asking(None, lambda _: None, server_timeout, f"task {task.name}")
-    return once(asking, look, act=lambda: cvat.new_task(like.form))
+    return once(asking, look, act=lambda: cvat.create_task(like))
 
 
 def _request(task: CvatTask, cvat: CvatClient) -> Request | None:

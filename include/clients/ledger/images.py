@@ -3,10 +3,22 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Row,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from include.clients.ledger.database import chunks
 from include.clients.ledger.tables import images, predictions
@@ -31,13 +43,11 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True)
 class WaitingImage:
-    """A waiting image with predictions, and the lowest score of each annotator's, by `name@version`; None where it has
-    found nothing. Its look is None where it was never recorded."""
+    """A waiting image. Its look is None where it was never recorded."""
 
     image_id: str
     uri: str
     discovered_at: datetime
-    lowest: Mapping[str, float | None]
     look: Look | None = None
 
 
@@ -154,24 +164,15 @@ class ImageTable:
     def waiting(self, project: str, annotators: Sequence[str], *, unpredicted: bool = False) -> list[WaitingImage]:
         """All waiting images with predictions of at least one of these annotators; and those without any, if they are
         wanted."""
-        of_these = (predictions.c.project == images.c.project) & (predictions.c.image_id == images.c.id)
-        query = (
-            select(
-                images.c.id,
-                images.c.uri,
-                images.c.discovered_at,
-                images.c.phash,
-                images.c.features,
-                predictions.c.annotator,
-                predictions.c.lowest_score,
-            )
-            .join(predictions, of_these & predictions.c.annotator.in_(annotators), isouter=unpredicted)
-            .where(images.c.project == project, images.c.state == ImageState.WAITING)
-            .order_by(images.c.uri, images.c.id)
+        answered = exists().where(
+            predictions.c.project == images.c.project,
+            predictions.c.image_id == images.c.id,
+            predictions.c.annotator.in_(annotators),
         )
+        query = select(images).where(images.c.project == project, images.c.state == ImageState.WAITING)
+        query = (query if unpredicted else query.where(answered)).order_by(images.c.uri)
         with self._engine.connect() as connection:
-            by_image = groupby(connection.execute(query), key=lambda row: row.id)
-            return [_waiting(list(rows)) for _, rows in by_image]
+            return [_waiting(row) for row in connection.execute(query)]
 
     def of_batch(self, batch_id: str) -> tuple[Image, ...]:
         """A batch's images in the order of its frames."""
@@ -224,11 +225,9 @@ def _image(row: Row[Any]) -> Image:
     return Image(row.id, row.uri, row.etag, row.size, header)
 
 
-def _waiting(rows: Sequence[Any]) -> WaitingImage:
-    """From its rows, one an annotator; one without an annotator where there is none."""
-    first, lowest = rows[0], {row.annotator: row.lowest_score for row in rows if row.annotator}
-    look = Look(first.phash, first.features) if first.phash else None
-    return WaitingImage(first.id, first.uri, first.discovered_at, lowest, look)
+def _waiting(row: Row[Any]) -> WaitingImage:
+    look = Look(row.phash, row.features) if row.phash else None
+    return WaitingImage(row.id, row.uri, row.discovered_at, look)
 
 
 def _existing(connection: Connection, project: str, ids: Sequence[str]) -> set[str]:

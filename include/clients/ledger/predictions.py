@@ -1,21 +1,11 @@
 """The ledger's record of which predictions exist of its images, and where they are kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, insert, select
 
 from include.clients.ledger.database import chunks
 from include.clients.ledger.tables import predictions
-
-
-@dataclass(frozen=True, slots=True)
-class PredictedImage:
-    """That an annotator's answer for an image is kept, and what a plan needs to know of it."""
-
-    image_id: str
-    objects: int
-    lowest_score: float | None
 
 
 class PredictionTable:
@@ -24,21 +14,14 @@ class PredictionTable:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def record(self, project: str, annotator: str, uri: str, answers: Sequence[PredictedImage]) -> None:
-        """Say where an annotator's answers are kept. What is recorded already stays as it is."""
+    def record(self, project: str, annotator: str, uri: str, image_ids: Sequence[str]) -> None:
+        """Say where an annotator's answers about images are kept. What is recorded already stays as it is."""
         with self._engine.begin() as connection:
-            known = _uris(connection, project, annotator, [answer.image_id for answer in answers])
+            known = _uris(connection, project, annotator, image_ids)
             rows = [
-                {
-                    "project": project,
-                    "image_id": answer.image_id,
-                    "annotator": annotator,
-                    "uri": uri,
-                    "objects": answer.objects,
-                    "lowest_score": answer.lowest_score,
-                }
-                for answer in answers
-                if answer.image_id not in known
+                {"project": project, "image_id": image_id, "annotator": annotator, "uri": uri}
+                for image_id in image_ids
+                if image_id not in known
             ]
             if rows:
                 connection.execute(insert(predictions), rows)

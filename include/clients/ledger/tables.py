@@ -116,8 +116,6 @@ predictions = Table(
     Column("image_id", String(16), primary_key=True),
     Column("annotator", String(200), primary_key=True),
     Column("uri", String(1100), nullable=False),
-    Column("objects", Integer, nullable=False),
-    Column("lowest_score", Float),
 )
 
 batches = Table(

@@ -12,7 +12,7 @@ from labelcycle.operators.intents import asking
 from labelcycle.operators.targets import name_of, number
 
 if TYPE_CHECKING:
-    from include.clients.cvat.tasks import NewTask
+    from include.clients.cvat.records import NewTask
 
 
 class CvatCreateTaskOperator(CvatOperator):
@@ -67,7 +67,7 @@ class CvatCreateTaskOperator(CvatOperator):
 
     def _wanted(self, name: str) -> "NewTask":
         from include.clients.cvat.labels import WrongLabels, label_form, read_labels
-        from include.clients.cvat.tasks import NewTask
+        from include.clients.cvat.records import NewTask
 
         if (self.project_id is None) == (not self.labels):
             raise WrongLabels("a task has either a project or labels of its own: give one of the two")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from include.clients.cvat.records import NewTask
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import Header, Image
 from include.lifecycle.manifest import manifest
@@ -62,7 +63,7 @@ def test_jobs_of_other_frames_are_set_aside(world: World) -> None:
     world.land(4)
     batch = world.plan()[0]
     world.create()
-    other = world.cvat.create_task(world.tasks()[0]["project_id"], "by hand", 3)
+    other = world.cvat.create_task(NewTask("by hand", world.tasks()[0]["project_id"], segment_size=3))
     world.cvat.delete_task(world.batch().task_id or 0)
     world.ledger.batches.advance(batch.id, Stage.CREATED, task_id=other.id)
     world.attach()

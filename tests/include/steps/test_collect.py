@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from include.clients.cvat import UnreachableError
+from include.clients.cvat.records import NewTask
 from include.clients.ledger.batches import Job
 from include.clients.tables import revision_from
 from include.lifecycle.reviews import Acceptance, Revision
@@ -132,7 +133,7 @@ def test_jobs_that_were_accepted_unseen_are_marked_so(new_world: Callable[..., W
 
 
 def test_jobs_of_strangers_are_passed_over(routed: World) -> None:
-    stranger = routed.cvat.create_task(routed.tasks()[0]["project_id"], "by hand", 2)
+    stranger = routed.cvat.create_task(NewTask("by hand", routed.tasks()[0]["project_id"], segment_size=2))
     storage = routed.cvat.find_or_create_storage(routed.project.name, routed.access)
     manifest = f"labelcycle-{routed.batch().id}.manifest.jsonl"
     routed.cvat.attach_link(stranger.id, storage, manifest, ["in/0.png"])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.clients.cvat import UnknownOutcomeError
+from include.clients.cvat.records import NewTask
 from include.clients.ledger import LeaseTakenError
 from include.lifecycle.batches import Stage
 from include.steps.create import find_or_create_project
@@ -129,7 +130,7 @@ def test_of_two_tasks_the_lowest_with_data_stays_and_the_empty_ones_go(world: Wo
     world.land(1)
     batch = world.plan()[0]
     project_id = find_or_create_project(world.project, world.cvat, world.ledger)
-    ids = [world.cvat.create_task(project_id, batch.id, 2).id for _ in range(3)]
+    ids = [world.cvat.create_task(NewTask(batch.id, project_id, segment_size=2)).id for _ in range(3)]
     world.put("m.jsonl", b'{"version": "1.1"}\n{"type": "images"}\n')
     storage = world.cvat.find_or_create_storage("s", world.access)
     world.cvat.attach_link(ids[1], storage, "m.jsonl", [])
@@ -142,7 +143,7 @@ def test_of_two_empty_tasks_the_lowest_stays(world: World) -> None:
     world.land(1)
     batch = world.plan()[0]
     project_id = find_or_create_project(world.project, world.cvat, world.ledger)
-    ids = [world.cvat.create_task(project_id, batch.id, 2).id for _ in range(2)]
+    ids = [world.cvat.create_task(NewTask(batch.id, project_id, segment_size=2)).id for _ in range(2)]
     world.create()
     assert [task["id"] for task in world.tasks()] == ids[:1]
     assert one_task_is_recorded(world)

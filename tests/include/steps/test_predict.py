@@ -104,7 +104,8 @@ def test_an_image_in_which_nothing_is_found_has_an_answer_too(world: World) -> N
     discover_images(world.project, world.bucket, world.ledger, NOW)
     predict(world, world.annotator, shards(world, 100)[0])
     (waiting,) = world.ledger.images.waiting(world.project.name, [world.annotator.id])
-    assert waiting.lowest == {world.annotator.id: None}
+    kept = read_predictions(world.project, world.annotator.id, [waiting.image_id], world.store, world.ledger)
+    assert kept[waiting.image_id].objects == ()
 
 
 @pytest.mark.parametrize("at", range(1, 8))

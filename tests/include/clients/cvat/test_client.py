@@ -19,6 +19,7 @@ from include.clients.cvat import (
     NewShape,
     NotFoundError,
 )
+from include.clients.cvat.records import NewTask
 from tests.include.emulated import Emulated, until
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def ended(cvat: CvatClient, request_id: str) -> str:
 @pytest.fixture
 def task(cvat: CvatClient, s3: "S3Client", bucket: str, storage: int, project: int, name: str) -> int:
     """Three frames in jobs of two."""
-    task = cvat.create_task(project, name, 2)
+    task = cvat.create_task(NewTask(name, project, segment_size=2))
     assert ended(cvat, linked(cvat, s3, bucket, storage, task.id, ["b.jpg", "a/10.jpg", "a/9.jpg"])) == "finished"
     return task.id
 
@@ -121,14 +122,17 @@ def test_a_bucket_that_cvat_cannot_reach_is_refused_in_its_words(cvat: CvatClien
 def test_tasks_are_found_by_their_whole_name_in_one_project_oldest_first(
     cvat: CvatClient, project: int, name: str
 ) -> None:
-    first, second = cvat.create_task(project, name, 2), cvat.create_task(project, name, 2)
-    cvat.create_task(project, f"{name} too", 2)
-    cvat.create_task(cvat.create_project(f"{name} elsewhere", []), name, 2)
+    first, second = (
+        cvat.create_task(NewTask(name, project, segment_size=2)),
+        cvat.create_task(NewTask(name, project, segment_size=2)),
+    )
+    cvat.create_task(NewTask(f"{name} too", project, segment_size=2))
+    cvat.create_task(NewTask(name, cvat.create_project(f"{name} elsewhere", []), segment_size=2))
     assert cvat.tasks_named(project, name) == [first, second]
 
 
 def test_a_task_has_no_data_at_first_and_is_gone_once_deleted(cvat: CvatClient, project: int, name: str) -> None:
-    task = cvat.create_task(project, name, 2)
+    task = cvat.create_task(NewTask(name, project, segment_size=2))
     assert (task.has_data, task.size, cvat.task(task.id)) == (False, 0, task)
     cvat.delete_task(task.id)
     cvat.delete_task(task.id)
@@ -156,7 +160,7 @@ def test_a_request_is_forgotten_after_a_while_or_with_its_task(
     server.advance(501)
     with pytest.raises(NotFoundError, match="There is no request with specified id"):
         cvat.request(request_id)
-    other = cvat.create_task(project, "other", 2)
+    other = cvat.create_task(NewTask("other", project, segment_size=2))
     server.hold(True)
     waiting = cvat.attach_link(other.id, storage, "m.jsonl", ["b.jpg"])
     assert cvat.request(waiting).status == "queued"
@@ -182,7 +186,7 @@ def test_jobs_are_found_by_their_task_with_the_frames_as_cvat_counts(cvat: CvatC
 def test_a_list_that_becomes_shorter_while_it_is_read_ends(
     cvat: CvatClient, s3: "S3Client", bucket: str, storage: int, project: int, name: str
 ) -> None:
-    task = cvat.create_task(project, name, 1)
+    task = cvat.create_task(NewTask(name, project, segment_size=1))
     ended(cvat, linked(cvat, s3, bucket, storage, task.id, [f"{number}.jpg" for number in range(1001)]))
     jobs: Iterator[object] = cvat.jobs(task_id=task.id)
     assert len(list(islice(jobs, 1000))) == 1000

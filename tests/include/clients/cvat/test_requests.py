@@ -12,6 +12,7 @@ import pytest
 from include.clients.cvat import BucketAccess, CvatAccess, CvatClient, UnauthorizedError
 from include.clients.cvat.lines import Ended, Watched
 from include.clients.cvat.poller import wait_for_requests
+from include.clients.cvat.records import NewTask
 from tests.include.emulated import Emulated, calls_to, emulated
 
 LATER = timedelta(minutes=5)
@@ -27,7 +28,7 @@ def requests(server: Emulated, cvat: CvatClient, s3_endpoint: str, bucket: str, 
     )
     storage = cvat.find_or_create_storage("images", access)
     server.hold(True)
-    tasks = [cvat.create_task(project, f"{name} {number}", 10) for number in range(5)]
+    tasks = [cvat.create_task(NewTask(f"{name} {number}", project, segment_size=10)) for number in range(5)]
     yield [cvat.attach_link(task.id, storage, "none.jsonl", ["a.jpg"]) for task in tasks]
     server.hold(False)
 
@@ -143,7 +144,7 @@ def test_a_wait_outlives_a_server_that_is_started_again(
     with emulated(tmp_path) as server, CvatClient(server.access) as cvat:
         access = BucketAccess(bucket, "tester", "of-tests", s3_endpoint, "us-east-1")
         storage, project = cvat.find_or_create_storage("images", access), cvat.create_project("p", [])
-        task = cvat.create_task(project, "t", 10)
+        task = cvat.create_task(NewTask("t", project, segment_size=10))
         server.hold(True)
         request = cvat.attach_link(task.id, storage, "none.jsonl", ["a.jpg"])
         timer = after(0.3, server.stop, server.start_again)  # which holds no requests any more

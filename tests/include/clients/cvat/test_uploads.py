@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 
 from include.clients.cvat import CvatClient, InvalidError, UnknownOutcomeError, UploadFile
+from include.clients.cvat.records import NewTask
 from tests.include.emulated import Emulated, calls_to, until
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def file_of(name: str, content: bytes, said: int | None = None) -> UploadFile:
 
 @pytest.fixture
 def task(cvat: CvatClient, name: str) -> int:
-    return cvat.create_task(cvat.create_project(name, [{"name": "word"}]), name, 0).id
+    return cvat.create_task(NewTask(name, cvat.create_project(name, [{"name": "word"}]), segment_size=0)).id
 
 
 def arrived(cvat: CvatClient, server: Emulated, task: int, names: Sequence[str]) -> list[tuple[str, bytes]]:

@@ -36,7 +36,7 @@ from include.clients.cvat import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from include.clients.cvat.records import WrongAccess
+from include.clients.cvat.records import NewTask, WrongAccess
 from include.clients.cvat.requests import CvatRequests
 from tests.include.emulated import PASSWORD, Emulated, calls_to
 
@@ -230,7 +230,7 @@ def test_a_change_is_never_repeated_and_its_outcome_unknown(
 def test_deleting_is_no_error_where_it_was_done_and_the_answer_lost(
     server: Emulated, cvat: CvatClient, name: str
 ) -> None:
-    task = cvat.create_task(cvat.create_project(name, []), name, 1)
+    task = cvat.create_task(NewTask(name, cvat.create_project(name, []), segment_size=1))
     server.fault("DELETE", "/api/tasks", drop=True, when="after")
     with pytest.raises(UnknownOutcomeError):
         cvat.delete_task(task.id)

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered
-from include.clients.ledger.predictions import PredictedImage
 from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import PlannedBatch, PlannedJob, Stage
 from include.lifecycle.images import Header, Reason, StoredObject, image_id
@@ -37,7 +36,7 @@ def add(ledger: Ledger, *keys: str, project: str = PROJECT) -> list[str]:
 
 
 def predict(ledger: Ledger, ids: Sequence[str], annotator: str = ANNOTATOR) -> None:
-    ledger.predictions.record(PROJECT, annotator, "s3://l/p", [PredictedImage(id_, 1, 0.5) for id_ in ids])
+    ledger.predictions.record(PROJECT, annotator, "s3://l/p", ids)
 
 
 def batch(digest: str, ids: Sequence[str], job_size: int = 2) -> PlannedBatch:

@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from include.clients.ledger import Ledger
 from include.clients.ledger.images import Discovered, WaitingImage
-from include.clients.ledger.predictions import PredictedImage
 from include.lifecycle.discovery import KnownImage, discover
 from include.lifecycle.images import Header, Image, Reason, StoredObject
 from include.lifecycle.looks import Look
@@ -113,7 +112,7 @@ def test_a_content_that_comes_back_waits_again_from_now_on(ledger: Ledger) -> No
     later = NOW + timedelta(days=3)
     ledger.images.add(PROJECT, [found("a")], [id_of("a", "2")], later)
     assert states(ledger) == {"waiting": 1, "quarantined:replaced": 1}
-    assert ledger.images.waiting(PROJECT, [ANNOTATOR]) == [WaitingImage(a, PREFIX + "a", later, {ANNOTATOR: 0.5})]
+    assert ledger.images.waiting(PROJECT, [ANNOTATOR]) == [WaitingImage(a, PREFIX + "a", later)]
 
 
 def test_a_batched_image_stays_in_its_batch_whatever_becomes_of_its_object(ledger: Ledger) -> None:
@@ -272,12 +271,10 @@ def test_unpredicted_images_come_in_order_and_in_bounds(ledger: Ledger) -> None:
 
 def test_a_prediction_is_recorded_once(ledger: Ledger) -> None:
     a, b = add(ledger, "a", "b")
-    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/1", [PredictedImage(a, 0, None)])
-    both = [PredictedImage(a, 3, 0.9), PredictedImage(b, 2, 0.8)]
-    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/2", both)
+    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/1", [a])
+    ledger.predictions.record(PROJECT, ANNOTATOR, "s3://l/2", [a, b])
     assert ledger.predictions.uris(PROJECT, ANNOTATOR, [a, b, "none"]) == {a: "s3://l/1", b: "s3://l/2"}
-    waiting = {image.image_id: image.lowest for image in ledger.images.waiting(PROJECT, [ANNOTATOR])}
-    assert waiting == {a: {ANNOTATOR: None}, b: {ANNOTATOR: 0.8}}
+    assert [image.image_id for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [a, b]
 
 
 def test_waiting_images_without_predictions_are_told_only_if_wanted(ledger: Ledger) -> None:
@@ -285,22 +282,18 @@ def test_waiting_images_without_predictions_are_told_only_if_wanted(ledger: Ledg
     predict(ledger, [a])
     assert [image.image_id for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [a]
     found = ledger.images.waiting(PROJECT, [ANNOTATOR], unpredicted=True)
-    assert [(image.image_id, dict(image.lowest)) for image in found] == [(a, {ANNOTATOR: 0.5}), (b, {})]
+    assert [image.image_id for image in found] == [a, b]
     found = ledger.images.waiting(PROJECT, [], unpredicted=True)
-    assert [(image.image_id, dict(image.lowest)) for image in found] == [(a, {}), (b, {})]
+    assert [image.image_id for image in found] == [a, b]
 
 
-def test_a_waiting_image_tells_all_annotators_that_answered(ledger: Ledger) -> None:
-    a, b, c = add(ledger, "a", "b", "c")
+def test_a_waiting_image_comes_once_however_many_annotators_have_answered(ledger: Ledger) -> None:
+    a, b, c, d = add(ledger, "a", "b", "c", "d")
     predict(ledger, [a, b])
     predict(ledger, [b, c], "second@1")
-    predict(ledger, [a], "former@1")
+    predict(ledger, [d], "former@1")
     waiting = ledger.images.waiting(PROJECT, [ANNOTATOR, "second@1"])
-    assert [(image.image_id, set(image.lowest)) for image in waiting] == [
-        (a, {ANNOTATOR}),
-        (b, {ANNOTATOR, "second@1"}),
-        (c, {"second@1"}),
-    ]
+    assert [image.image_id for image in waiting] == [a, b, c]
 
 
 def test_looks_are_kept_beside_the_images(ledger: Ledger) -> None:

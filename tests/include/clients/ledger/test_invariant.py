@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from include.clients.ledger import Ledger, NotWaitingError
 from include.clients.ledger.images import Discovered
-from include.clients.ledger.predictions import PredictedImage
 from include.clients.ledger.tables import images
 from include.lifecycle.batches import Stage
 from include.lifecycle.discovery import Changed, Missing, discover
@@ -78,7 +77,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(data=st.data(), limit=st.integers(1, 3))
     def predict_and_plan(self, data: st.DataObject, limit: int) -> None:
         found = self.ledger.images.unpredicted(self.project, ANNOTATOR, "", limit)
-        answers = [PredictedImage(image.id, 1, 0.5) for image in found]
+        answers = [image.id for image in found]
         self.ledger.predictions.record(self.project, ANNOTATOR, "s3://l/p", answers)
         waiting = sorted(image.image_id for image in self.ledger.images.waiting(self.project, [ANNOTATOR]))
         assert all(self.state[id_] == "waiting" for id_ in waiting)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from include.clients.versions.commands import CommandError, run
+from tests.include.emulated import until
 
 
 def python(code: str, folder: Path, seconds: float = 20) -> bytes:
@@ -41,4 +42,12 @@ def test_a_deadline_ends_the_program_and_its_children(tmp_path: Path) -> None:
         run(("sh", "-c", "sleep 60 & echo $! > child; wait"), tmp_path, os.environ, 1.5)
     assert time.monotonic() - began < 20
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert until(lambda: ended(child))
+
+
+def ended(stat: Path) -> bool:
+    """Whether the process is gone, or dead and not yet waited for: proc(5)."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

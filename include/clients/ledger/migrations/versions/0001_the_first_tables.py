@@ -81,8 +81,6 @@ def upgrade() -> None:
         sa.Column("image_id", sa.String(length=16), nullable=False),
         sa.Column("annotator", sa.String(length=200), nullable=False),
         sa.Column("uri", sa.String(length=1100), nullable=False),
-        sa.Column("objects", sa.Integer(), nullable=False),
-        sa.Column("lowest_score", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("project", "image_id", "annotator", name=op.f("pk_predictions")),
     )
     op.create_table(
