@@ -46,6 +46,13 @@ def test_the_hash_is_that_of_imagehash() -> None:
     for seed in range(5):
         whole = str(imagehash.phash(scene(seed)))
         assert distance(look_of(scene(seed)), Look(whole, b"")) <= 2
+    small = scene(0, (128, 128))
+    assert look_of(small).phash == str(imagehash.phash(small))
+
+
+def test_a_plain_picture_has_the_hash_that_imagehash_gives_it() -> None:
+    plain = PIL.Image.new("RGB", (64, 48), (3, 9, 200))
+    assert look_of(plain).phash == str(imagehash.phash(plain))
 
 
 def test_the_features_are_the_means_of_sixteen_parts_row_by_row() -> None:
