@@ -22,7 +22,7 @@ from include.clients.ledger.batches import Job
 from include.clients.tables import revision_table
 from include.lifecycle.reviews import Acceptance, Annotation, Revision, revision_id
 from include.lifecycle.routing import Route
-from include.lifecycle.shapes import Shape
+from include.lifecycle.shapes import Shape, ShapeType
 from include.projects.model import Project
 from include.steps.batches import log
 
@@ -122,13 +122,16 @@ def _annotations(
     job: Job, images: Mapping[int, str], drawn: Annotations, labels: ProjectLabels
 ) -> tuple[Annotation, ...]:
     """What is drawn on the images. Raises JobError for what Labelcycle does not carry."""
-    if drawn.tracks or drawn.tags:
-        raise JobError(f"it has {len(drawn.tracks)} tracks and {len(drawn.tags)} tags, and only shapes are carried")
-    if strays := [shape for shape in drawn.shapes if not job.start <= shape.frame < job.stop]:
-        raise JobError(f"shape {strays[0].id} is on frame {strays[0].frame}, and the job ends at {job.stop - 1}")
+    if drawn.tracks:
+        raise JobError(
+            f"it has {len(drawn.tracks)} tracks, and only shapes and tags are carried: draw each of their objects as a "
+            "shape, and delete the tracks"
+        )
+    if strays := [shape for shape in drawn.objects if not job.start <= shape.frame < job.stop]:
+        raise JobError(f"{_name(strays[0])} is on frame {strays[0].frame}, and the job ends at {job.stop - 1}")
     return tuple(
         Annotation(images[shape.frame], _shape(shape, labels), shape.source, shape.id)
-        for shape in drawn.shapes
+        for shape in drawn.objects
         if shape.frame in images
     )
 
@@ -136,10 +139,17 @@ def _annotations(
 def _shape(shape: CvatShape, labels: ProjectLabels) -> Shape:
     label = labels.by_id(shape.label_id)
     if label is None:
-        raise JobError(f"shape {shape.id} has the label {shape.label_id}, which the project does not have any more")
+        raise JobError(f"{_name(shape)} has the label {shape.label_id}, which the project does not have any more")
     if shape.type != label.type:
-        raise JobError(f"shape {shape.id} is a {shape.type}, and {label.name!r} is a label for a {label.type}")
+        raise JobError(f"{_name(shape)} is a {shape.type}, and {label.name!r} is a label for a {label.type}")
+    if shape.type not in frozenset(ShapeType):
+        raise JobError(f"{_name(shape)} is a {shape.type}, and such shapes are not carried: delete it")
     known = {spec.id for spec in label.attributes}
     if unknown := [a.spec_id for a in shape.attributes if a.spec_id not in known]:
-        raise JobError(f"shape {shape.id} has the attribute {unknown[0]}, which {label.name!r} does not have any more")
+        raise JobError(f"{_name(shape)} has the attribute {unknown[0]}, which {label.name!r} does not have any more")
     return shape_of(shape, label)
+
+
+def _name(shape: CvatShape) -> str:
+    """As CVAT's interface numbers it."""
+    return f"tag {-shape.id}" if shape.type == ShapeType.TAG else f"shape {shape.id}"

@@ -177,7 +177,7 @@ class Refresher:
         recorded = self._ledger.refreshes.applied(batch.id, job.index)
         was = self._as_written(job, recorded, images)
         written = {id_: was[one] for one, id_ in recorded.items() if was[one].frame not in meta.deleted_frames}
-        found = difference(plan.shapes, written, drawn.shapes)
+        found = difference(plan.shapes, written, drawn.objects)
         names = [prediction.id for prediction in plan.predictions]
         renewal = RenewalPlan(
             asked=asked,

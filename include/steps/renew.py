@@ -91,7 +91,7 @@ class Renewal:
         if now.updated_date == self._known:
             self._called_at = None  # it never came
             return
-        drawn = self._cvat.annotations.read(self._id).shapes
+        drawn = self._cvat.annotations.read(self._id).objects
         if not is_waiting(now):
             raise PeopleWereThere(f"was the newer version brought in? The job is {now.stage} {now.state} by now")
         missing = self._missing()
@@ -116,7 +116,7 @@ class Renewal:
     def _strays(self, drawn: Sequence[CvatShape]) -> list[CvatShape]:
         """What is drawn and not known to the ledger, oldest first."""
         ours = set(self._written.values())
-        return sorted((one for one in drawn if one.id not in ours), key=lambda one: one.id)
+        return sorted((one for one in drawn if one.id not in ours), key=lambda one: abs(one.id))
 
     def _standing(self, drawn: Sequence[CvatShape]) -> list[CvatShape]:
         """What is to be taken out, as far as it is there and untouched."""
@@ -133,7 +133,7 @@ class Renewal:
         """Take the older version out, and with it what came twice of the newer one."""
         if self._removed or not (self._plan.add or self._plan.remove):
             return
-        drawn = self._cvat.annotations.read(self._id).shapes
+        drawn = self._cvat.annotations.read(self._id).objects
         standing, ours = self._standing(drawn), {look(one.shape) for one in self._plan.add}
         twins = [one for one in self._strays(drawn) if look(one) in ours]
         if len(standing) < len(self._plan.remove):

@@ -3,6 +3,7 @@
 from include.clients.cvat.annotations import Content
 from include.clients.cvat.canvas import Canvas
 from include.clients.cvat.client import CvatClient
+from include.clients.cvat.drawn import Annotations, Attribute, CvatShape, NewShape
 from include.clients.cvat.errors import (
     BrokenError,
     ConflictError,
@@ -16,16 +17,12 @@ from include.clients.cvat.errors import (
     UnreachableError,
 )
 from include.clients.cvat.records import (
-    Annotations,
-    Attribute,
     BucketAccess,
     CvatAccess,
     CvatJob,
-    CvatShape,
     CvatTask,
     Frame,
     LabelRow,
-    NewShape,
     NewTask,
     ProjectLabels,
     Request,

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from include.clients.ahead import ahead
+from include.clients.cvat.drawn import TAG, Annotations, CvatShape, NewShape, as_tag
 from include.clients.cvat.errors import CvatError
-from include.clients.cvat.records import Annotations, CvatShape, Meta, NewShape
+from include.clients.cvat.records import Meta
 from include.clients.cvat.wire import Wire
 
 _READERS = 3  # jobs that are read at a time
@@ -31,7 +32,7 @@ class JobAnnotations:
         self._wire = wire
 
     def read(self, job_id: int) -> Annotations:
-        """All that is drawn in a job: shapes, and tags and tracks as they came."""
+        """All that is drawn in a job: shapes and tags, and tracks as they came."""
         return self._wire.get(f"/api/jobs/{job_id}/annotations", Annotations)
 
     def each(self, job_ids: Iterable[int]) -> Iterator[Content | CvatError]:
@@ -42,14 +43,16 @@ class JobAnnotations:
         return ahead(self._content, job_ids, workers=_READERS)
 
     def create(self, job_id: int, shapes: Sequence[NewShape]) -> list[CvatShape]:
-        """Create shapes in a job, all or none; they come back with their ids, in the order sent.
+        """Create shapes and tags in a job, all or none; they come back with their ids, in the order sent.
 
         Raises UnknownOutcomeError where the answer was lost: the shapes may be there or still be coming.
         """
-        return self._change(job_id, "create", shapes)
+        made = self._change(job_id, "create", shapes)
+        in_order = sorted(range(len(shapes)), key=lambda place: shapes[place].type == TAG)  # shapes first, as they come
+        return [shape for _, shape in sorted(zip(in_order, made, strict=False), key=lambda pair: pair[0])]
 
     def delete(self, job_id: int, shapes: Sequence[CvatShape]) -> None:
-        """Delete shapes from a job; one that is gone already is no error."""
+        """Delete shapes and tags from a job; one that is gone already is no error."""
         self._change(job_id, "delete", shapes)
 
     def _content(self, job_id: int) -> Content | CvatError:
@@ -60,6 +63,8 @@ class JobAnnotations:
             return error
 
     def _change(self, job_id: int, action: str, shapes: Sequence[NewShape | CvatShape]) -> list[CvatShape]:
-        body = {"version": 0, "tags": [], "tracks": [], "shapes": shapes}
+        tags = [as_tag(one) for one in shapes if one.type == TAG]
+        placed = [one for one in shapes if one.type != TAG]
+        body = {"version": 0, "tags": tags, "tracks": [], "shapes": placed}
         path = f"/api/jobs/{job_id}/annotations"
-        return self._wire.call("PATCH", path, Annotations, query={"action": action}, body=body).shapes
+        return self._wire.call("PATCH", path, Annotations, query={"action": action}, body=body).objects

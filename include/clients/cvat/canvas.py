@@ -6,11 +6,12 @@ that is inverted; what it does refuse (a wrong number of points, say) it refuses
 
 from dataclasses import dataclass
 
-from include.clients.cvat.records import Attribute, AttributeSpec, LabelRow, Meta, NewShape, ProjectLabels
+from include.clients.cvat.drawn import Attribute, NewShape
+from include.clients.cvat.records import AttributeSpec, LabelRow, Meta, ProjectLabels
 from include.lifecycle.geometry import fault
 from include.lifecycle.shapes import ShapeType
 
-_CARRIED = frozenset(ShapeType) - {ShapeType.TAG}
+_CARRIED = frozenset(ShapeType)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,21 @@
 
 Untouched is what looks as it was written: place, label, attributes, source and score. Where a person decided (deleted
 what was written, changed it, or drew), that place stays as it was left: whatever is the same object there, of the newer
-version or the older, is neither added nor taken out. Nothing in this file calls the server.
+version or the older, is neither added nor taken out. A tag's place is its frame. Nothing in this file calls the server.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from include.clients.cvat.records import CvatShape, NewShape
+from include.clients.cvat.drawn import TAG, CvatShape, NewShape
 from include.clients.cvat.writing import look
 from include.lifecycle.boxes import Box
 from include.lifecycle.extents import extent, overlap
 from include.lifecycle.shapes import Shape, ShapeType
 
-_PLACED = frozenset(ShapeType) - {ShapeType.TAG}  # people may draw others: skeletons, cuboids
+_CARRIED = frozenset(ShapeType)  # people may draw others: skeletons, cuboids
+_WHOLE = (0.0, 0.0, 1.0, 1.0)  # where tags are, among themselves
 _SAME = 0.5  # intersection over union from which on two shapes of a label are the same object
 
 Drawn = NewShape | CvatShape
@@ -47,7 +48,7 @@ def difference(planned: Sequence[NewShape], written: Mapping[int, NewShape], dra
 def _as_planned(planned: Sequence[NewShape], untouched: Sequence[CvatShape]) -> dict[int, int]:
     """The ids of those that look as planned, each once, by place."""
     by_look: dict[object, deque[int]] = defaultdict(deque)
-    for one in sorted(untouched, key=lambda one: one.id):
+    for one in sorted(untouched, key=lambda one: abs(one.id)):
         by_look[look(one)].append(one.id)
     return {place: by_look[key].popleft() for place, key in enumerate(map(look, planned)) if by_look[key]}
 
@@ -77,22 +78,28 @@ def _decided(
 
 
 class _Index:
-    """Shapes by number, found by frame and label."""
+    """Shapes and tags by number, found by frame and label."""
 
     def __init__(self, shapes: Iterable[tuple[int, Drawn]]) -> None:
-        self._found: dict[tuple[int, int], list[tuple[int, Box]]] = defaultdict(list)
+        self._found: dict[tuple[int, int, bool], list[tuple[int, Box]]] = defaultdict(list)
         for number, shape in shapes:
-            if shape.type in _PLACED:
-                self._found[shape.frame, shape.label_id].append((number, _box(shape)))
+            if shape.type in _CARRIED:
+                self._found[_key(shape)].append((number, _box(shape)))
 
     def same(self, shape: NewShape) -> list[int]:
         """The numbers of those that are the same object as a shape."""
-        near = self._found.get((shape.frame, shape.label_id))
+        near = self._found.get(_key(shape))
         if not near:
             return []
         box = _box(shape)
         return [number for number, other in near if box == other or overlap(box, other) >= _SAME]
 
 
+def _key(shape: Drawn) -> tuple[int, int, bool]:
+    return shape.frame, shape.label_id, shape.type == TAG
+
+
 def _box(shape: Drawn) -> Box:
+    if shape.type == TAG:
+        return _WHOLE
     return extent(Shape(str(shape.label_id), ShapeType(shape.type), shape.points, shape.rotation))

@@ -1,8 +1,4 @@
-"""What CVAT answers and is told, as compact typed records (msgspec); fields that nobody reads are left out.
-
-Records that come by the hundred thousand are not tracked by the garbage collector (`gc=False`): they refer to nothing
-that could refer back to them, and it would look at each of them again and again.
-"""
+"""What CVAT answers and is told, as compact typed records (msgspec); fields that nobody reads are left out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -114,50 +110,6 @@ class CvatJob(msgspec.Struct, frozen=True):
     type: str
     created_date: str
     assignee: User | None = None
-
-
-class Attribute(msgspec.Struct, frozen=True, gc=False):
-    """An attribute's value, by the id of its specification."""
-
-    spec_id: int
-    value: str
-
-
-class NewShape(msgspec.Struct, frozen=True, gc=False):
-    """A shape to be created. Points are in pixels; the frame is the task's."""
-
-    frame: int
-    label_id: int
-    type: str
-    points: tuple[float, ...]
-    source: str
-    score: float
-    rotation: float = 0.0
-    occluded: bool = False
-    attributes: tuple[Attribute, ...] = ()
-
-
-class CvatShape(msgspec.Struct, frozen=True, gc=False):
-    """A shape as CVAT holds it."""
-
-    id: int
-    frame: int
-    label_id: int
-    type: str
-    points: tuple[float, ...]
-    source: str
-    score: float = 1.0
-    rotation: float = 0.0
-    occluded: bool = False
-    attributes: tuple[Attribute, ...] = ()
-
-
-class Annotations(msgspec.Struct, frozen=True):
-    """A job's annotations; tags and tracks are kept as they came."""
-
-    shapes: list[CvatShape]
-    tags: list[msgspec.Raw]
-    tracks: list[msgspec.Raw]
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from include.clients.cvat.drawn import Annotations, CvatShape, NewShape
 from include.clients.cvat.errors import InvalidError, NotFoundError, UnknownOutcomeError, UnreachableError
 from include.clients.cvat.exports import Kind, Target
-from include.clients.cvat.records import Annotations, CvatShape, LabelRow, NewShape
+from include.clients.cvat.records import LabelRow
 from include.clients.cvat.wire import Wire
 
 

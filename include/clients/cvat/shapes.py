@@ -1,11 +1,12 @@
 """What is drawn in CVAT, by the names of labels and attributes instead of ids."""
 
-from include.clients.cvat.records import CvatShape, LabelRow, NewShape
+from include.clients.cvat.drawn import CvatShape, NewShape
+from include.clients.cvat.records import LabelRow
 from include.lifecycle.shapes import Shape, ShapeType
 
 
 def shape_of(drawn: CvatShape | NewShape, label: LabelRow) -> Shape:
-    """A drawn shape, with its label. Raises KeyError for an attribute that the label does not have."""
+    """A drawn shape or tag, with its label. Raises KeyError for an attribute that the label does not have."""
     names = {spec.id: spec.name for spec in label.attributes}
     return Shape(
         label=label.name,

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from include.clients.cvat.records import Annotations, CvatShape, NewShape
+from include.clients.cvat.drawn import TAG, Annotations, CvatShape, NewShape
 
 _PART = 5_000  # shapes a call: under a second of the server's time, where a proxy waits for 60 s or less
 
@@ -48,11 +48,11 @@ def compare(planned: Sequence[NewShape], parts: Sequence[range], known: Mapping[
     Of twins the one that the ledger knows stays, else the oldest. Raises PeopleWereThere where anything is drawn that
     the parts do not explain, or a known shape is not as it was written.
     """
-    if drawn.tags or drawn.tracks:
-        raise PeopleWereThere("were the predictions applied? There are tags or tracks in the job, which are not ours")
+    if drawn.tracks:
+        raise PeopleWereThere("were the predictions applied? There are tracks in the job, which are not ours")
     part_of = {planned[place].frame: number for number, part in enumerate(parts) for place in part}
     by_part: dict[int, list[CvatShape]] = defaultdict(list)
-    for shape in sorted(drawn.shapes, key=lambda shape: shape.id):
+    for shape in sorted(drawn.objects, key=lambda shape: abs(shape.id)):  # the oldest first
         by_part[part_of.get(shape.frame, -1)].append(shape)
     if by_part.get(-1):
         raise PeopleWereThere("were the predictions applied? Something is drawn on a frame that was to be left empty")
@@ -83,8 +83,9 @@ def _pair(
 
 
 def look(shape: NewShape | CvatShape) -> object:
-    """What makes a shape ours and untouched: place, label, attributes, source and score, as sent."""
+    """What makes a shape ours and untouched: place, label, attributes, source and, but for a tag, score, as sent."""
     points = tuple(round(value, 2) for value in shape.points)
     attributes = tuple(sorted((attribute.spec_id, attribute.value) for attribute in shape.attributes))
     place = (shape.frame, shape.type, points, round(shape.rotation, 2), shape.occluded)
-    return place, shape.label_id, attributes, shape.source, round(shape.score, 4)
+    score = None if shape.type == TAG else round(shape.score, 4)
+    return place, shape.label_id, attributes, shape.source, score

@@ -174,11 +174,19 @@ def a_tag(world: World, job: Job) -> None:
     world.server.patch(f"/api/jobs/{job.cvat_id}/annotations", body, action="create")
 
 
+def a_track(world: World, job: Job) -> None:
+    seen = {"frame": 0, "type": "rectangle", "points": [5, 5, 20, 20], "outside": False}
+    track = {"frame": 0, "label_id": world.drawn(job)[0]["label_id"], "source": "manual", "shapes": [seen]}
+    body = {"version": 0, "tags": [], "tracks": [track], "shapes": []}
+    world.server.patch(f"/api/jobs/{job.cvat_id}/annotations", body, action="create")
+
+
 BAD = [
     (on_another_frame, "is on frame 3, and the job ends at 1"),
     (on_no_frame, "is on frame 99, and the job ends at 1"),
     (of_another_form, "is a polygon, and 'dot' is a label for a rectangle"),
-    (a_tag, "it has 0 tracks and 1 tags, and only shapes are carried"),
+    (a_tag, "is a tag, and 'dot' is a label for a rectangle"),
+    (a_track, "it has 1 tracks, and only shapes and tags are carried: draw each of their objects as a shape"),
 ]
 
 

@@ -22,6 +22,7 @@ LABELS = ProjectLabels(
         LabelRow(10, "car", "rectangle", SPECS),
         LabelRow(11, "any", "any", []),
         LabelRow(12, "road", "polygon", []),
+        LabelRow(13, "scene", "tag", SPECS[:1]),
     ]
 )
 META = Meta([Frame(f"{number}.jpg", 64, 48) for number in range(6)], frozenset({3}))
@@ -42,6 +43,7 @@ def refusal(**values: Any) -> str | None:
         {"label_id": 11, "type": "polyline", "points": (0.0, 0.0, 64.0, 48.0)},
         {"label_id": 12, "type": "polygon", "points": (0.0, 0.0, 64.0, 48.0, 0.0, 48.0)},
         {"points": (0.0, 0.0, 64.004, 48.0)},
+        {"label_id": 13, "type": "tag", "points": (), "attributes": (Attribute(1, "green"),)},
     ],
 )
 def test_what_is_right_is_let_through(values: dict[str, Any]) -> None:
@@ -56,7 +58,9 @@ def test_what_is_right_is_let_through(values: dict[str, Any]) -> None:
         ({"frame": 3}, "job 77 frame 3 label 'car': people took the frame out"),
         ({"label_id": 99}, "job 77 frame 2 label 99: the project has no such label"),
         ({"label_id": 12}, "label 'road': a rectangle, and it is a label for a polygon"),
-        ({"label_id": 11, "type": "tag", "points": ()}, "label 'any': a tag: such shapes are not written"),
+        ({"type": "tag", "points": ()}, "label 'car': a tag, and it is a label for a rectangle"),
+        ({"label_id": 13}, "label 'scene': a rectangle, and it is a label for a tag"),
+        ({"label_id": 13, "type": "tag", "points": (), "frame": 3}, "label 'scene': people took the frame out"),
         ({"label_id": 11, "type": "cuboid"}, "label 'any': a cuboid: such shapes are not written"),
         ({"points": (1.0, 2.0, 3.0)}, "label 'car': a rectangle of 3 numbers"),
         ({"points": (30.0, 2.0, 1.0, 40.0)}, "a rectangle that is inverted or not inside 64 x 48 pixels"),

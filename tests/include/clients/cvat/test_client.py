@@ -250,7 +250,25 @@ def test_shapes_come_back_with_ids_in_the_order_sent_and_are_read_as_sent(
     assert [[getattr(made, field) for field in fields] for made in created] == [
         [getattr(shape, field) for field in fields] for shape in sent
     ]
-    assert sorted(cvat.annotations.read(job.id).shapes, key=lambda shape: shape.id) == created
+    assert sorted(cvat.annotations.read(job.id).objects, key=lambda shape: shape.id) == created
+
+
+def test_tags_come_back_among_the_shapes_and_have_ids_of_their_own(
+    server: Emulated, cvat: CvatClient, project: int, task: int
+) -> None:
+    (job, _), (first, second) = cvat.jobs(task_id=task), shapes(cvat, project)
+    tag = NewShape(1, first.label_id, "tag", (), "auto", 0.7, attributes=first.attributes)
+    created = cvat.annotations.create(job.id, [first, tag, second])
+    assert [(made.type, made.frame) for made in created] == [("rectangle", 1), ("tag", 1), ("rectangle", 0)]
+    (there,) = server.get(f"/api/jobs/{job.id}/annotations")["tags"]
+    assert there == {
+        **{"id": -created[1].id, "frame": 1, "label_id": first.label_id, "group": 0, "source": "auto"},
+        "attributes": [{"spec_id": first.attributes[0].spec_id, "value": "EXIT"}],
+    }
+    assert sorted(cvat.annotations.read(job.id).objects, key=lambda one: one.id) == sorted(created, key=lambda o: o.id)
+    for _ in range(2):
+        cvat.annotations.delete(job.id, [created[1]])
+    assert {one.id for one in cvat.annotations.read(job.id).objects} == {created[0].id, created[2].id}
 
 
 def test_shapes_can_be_deleted_and_again(cvat: CvatClient, project: int, task: int) -> None:

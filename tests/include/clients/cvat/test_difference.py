@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.clients.cvat import CvatShape, NewShape
+from include.clients.cvat import Attribute, CvatShape, NewShape
 from include.clients.cvat.difference import Difference, difference
 from include.clients.cvat.writing import look
 
@@ -80,6 +80,30 @@ def test_other_types_are_compared_by_the_boxes_around_them() -> None:
     assert difference([mask, near, far], {1: polygon, 2: point}, []).add == [2]
 
 
+def tag(text: str, frame: int = 0, score: float = 0.5) -> NewShape:
+    return NewShape(frame, OTHER, "tag", (), "auto", score, attributes=(Attribute(1, text),))
+
+
+def test_a_tag_is_the_same_object_as_any_other_of_its_label_on_the_frame() -> None:
+    """A caption that a person deleted or wrote anew is not written again, however the newer version words it."""
+    written = {-1: tag("a road")}
+    anew = drawn(-1, tag("a motorway"), source="semi-auto")
+    assert difference([tag("a street"), tag("a street", frame=1)], written, []) == Difference(add=[1])
+    assert difference([tag("a street")], written, [anew]) == Difference()
+
+
+def test_a_tag_that_nobody_touched_is_replaced_and_another_score_is_no_other_tag() -> None:
+    there = drawn(-1, tag("a road"), score=1.0)  # CVAT keeps none
+    found = difference([tag("a street")], {-1: tag("a road")}, [there])
+    assert (found.add, found.remove) == ([0], [there])
+    assert difference([tag("a road", score=0.9)], {-1: tag("a road")}, [there]) == Difference(keep={0: -1})
+
+
+def test_a_tag_and_a_shape_of_one_label_are_two_objects() -> None:
+    dot = msgspec.structs.replace(box(0), label_id=OTHER)
+    assert difference([dot], {-1: tag("a road")}, []) == Difference(add=[0])
+
+
 def test_shapes_that_only_people_draw_are_left_alone() -> None:
     cuboid = drawn(9, NewShape(0, DOT, "cuboid", tuple(map(float, range(16))), "manual", 1.0))
     assert difference([box(0)], {}, [cuboid]) == Difference(add=[0])
@@ -88,7 +112,8 @@ def test_shapes_that_only_people_draw_are_left_alone() -> None:
 # Whatever people did
 
 lefts = st.integers(0, 12).map(lambda step: step * 2.0)
-boxes = st.builds(box, lefts, st.integers(0, 1), st.sampled_from([DOT, OTHER]), st.sampled_from([0.25, 0.5]))
+tags = st.builds(tag, st.sampled_from("abc"), st.integers(0, 1), st.sampled_from([0.25, 0.5]))
+boxes = tags | st.builds(box, lefts, st.integers(0, 1), st.sampled_from([DOT, OTHER]), st.sampled_from([0.25, 0.5]))
 
 
 @dataclass(slots=True)
@@ -130,6 +155,8 @@ def stories(draw: st.DrawFn) -> Story:
         match draw(st.sampled_from(["leave", "leave", "delete", "move", "call otherwise"])):
             case "leave":
                 left.append(drawn(id_, shape))
+            case "move" if shape.type == "tag":
+                left.append(drawn(id_, shape, attributes=(Attribute(1, "by hand"),), source="semi-auto"))
             case "move":
                 to = draw(lefts)
                 left.append(drawn(id_, shape, points=(to, 1.0, to + 10.0, 11.0), source="semi-auto"))
@@ -141,9 +168,11 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 def iou(a: NewShape | CvatShape, b: NewShape | CvatShape) -> float:
-    """Of two squares or boxes, for those of one frame and label."""
-    if (a.frame, a.label_id) != (b.frame, b.label_id):
+    """Of two squares or boxes, for those of one frame and label; 1 for two such tags."""
+    if (a.frame, a.label_id, a.type) != (b.frame, b.label_id, b.type):
         return 0.0
+    if a.type == "tag":
+        return 1.0
     width = min(a.points[2], b.points[2]) - max(a.points[0], b.points[0])
     height = min(a.points[3], b.points[3]) - max(a.points[1], b.points[1])
     common = max(0.0, width) * max(0.0, height)

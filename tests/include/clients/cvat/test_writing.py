@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from include.clients.cvat import Annotations, CvatShape, NewShape
+from include.clients.cvat import Annotations, Attribute, CvatShape, NewShape
+from include.clients.cvat.drawn import CvatTag
 from include.clients.cvat.writing import PeopleWereThere, compare, look, parts_of
 
 
@@ -19,21 +20,34 @@ def shape(frame: int, left: float = 1.0) -> NewShape:
     return NewShape(frame, 7, "rectangle", (left, 2.0, left + 3.0, 4.0), "auto", 0.5)
 
 
-# Few lefts, so that a model proposes the same box twice now and then.
-plans = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=30).map(
-    lambda rows: [shape(frame, left) for frame, left in sorted(rows, key=lambda row: row[0])]
+def tag(frame: int, left: float = 1.0) -> NewShape:
+    """CVAT keeps no score of it."""
+    return NewShape(frame, 9, "tag", (), "auto", 0.7, attributes=(Attribute(1, str(left)),))
+
+
+# Few lefts, so that a model proposes the same box, or says the same of a frame, twice now and then.
+rows = st.tuples(st.integers(0, 9), st.sampled_from([shape, shape, tag]), st.integers(0, 2))
+plans = st.lists(rows, max_size=30).map(
+    lambda found: [kind(frame, left) for frame, kind, left in sorted(found, key=lambda row: row[0])]
 )
+
+
+def drawn(id_: int, one: NewShape) -> CvatShape:
+    made = CvatShape(id_, **msgspec.structs.asdict(one))
+    return msgspec.structs.replace(made, score=1.0) if one.type == "tag" else made
 
 
 @dataclass(slots=True)
 class Job:
-    """A job in CVAT: all of a call is made or nothing, under new ids; it is read by frames."""
+    """A job in CVAT: all of a call is made or nothing, under new ids, which tags have of their own; it is read by
+    frames."""
 
     shapes: list[CvatShape] = field(default_factory=list)
     _ids: "count[int]" = field(default_factory=lambda: count(100))
+    _tag_ids: "count[int]" = field(default_factory=lambda: count(-100, -1))
 
     def create(self, shapes: list[NewShape]) -> list[int]:
-        made = [CvatShape(next(self._ids), **msgspec.structs.asdict(one)) for one in shapes]
+        made = [drawn(next(self._tag_ids if one.type == "tag" else self._ids), one) for one in shapes]
         self.shapes += made
         return [one.id for one in made]
 
@@ -42,7 +56,11 @@ class Job:
         self.shapes = [one for one in self.shapes if one.id not in gone]
 
     def read(self) -> Annotations:
-        return Annotations(sorted(self.shapes, key=lambda one: one.frame), [], [])
+        there = sorted(self.shapes, key=lambda one: one.frame)
+        tags = [
+            CvatTag(-one.id, one.frame, one.label_id, one.source, one.attributes) for one in there if not one.points
+        ]
+        return Annotations([one for one in there if one.points], tags, [])
 
 
 @dataclass(slots=True)
@@ -109,13 +127,15 @@ def delete_a_known_part(story: Story, chance: random.Random) -> None:
 
 def change_one(story: Story, chance: random.Random) -> None:
     assume(story.job.shapes)
-    changes = [{"points": (9.0, 9.0, 20.0, 20.0)}, {"label_id": 8}, {"source": "semi-auto"}, {"occluded": True}]
+    changes: list[dict[str, object]] = [{"label_id": 8}, {"source": "semi-auto"}, {"attributes": (Attribute(1, "9"),)}]
     place = chance.randrange(len(story.job.shapes))
+    if story.job.shapes[place].points:
+        changes += [{"points": (9.0, 9.0, 20.0, 20.0)}, {"occluded": True}]
     story.job.shapes[place] = msgspec.structs.replace(story.job.shapes[place], **chance.choice(changes))
 
 
-def draw_one(story: Story, _chance: random.Random) -> None:
-    story.job.create([shape(99)])
+def draw_one(story: Story, chance: random.Random) -> None:
+    story.job.create([chance.choice([shape, tag])(99)])
 
 
 @pytest.mark.parametrize("meddle", [delete_one, delete_a_known_part, change_one, draw_one])
@@ -143,6 +163,6 @@ def test_parts_are_whole_frames_in_order_and_no_larger_than_they_must_be(planned
     )
 
 
-def test_tags_and_tracks_are_peoples() -> None:
-    with pytest.raises(PeopleWereThere, match="tags or tracks"):
-        compare([], [], {}, Annotations([], [msgspec.Raw(b"{}")], []))
+def test_tracks_are_peoples() -> None:
+    with pytest.raises(PeopleWereThere, match="tracks"):
+        compare([], [], {}, Annotations([], [], [msgspec.Raw(b"{}")]))
