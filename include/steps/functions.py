@@ -12,7 +12,7 @@ from include.annotators.answers import numbered
 from include.annotators.nuclio import MODEL, Nuclio, Settings
 from include.annotators.registry import UnknownAnnotator, load
 from include.clients.bulk import BulkStore
-from include.clients.cvat import CvatClient, InvalidError, NewShape, ProjectLabels
+from include.clients.cvat import CvatClient, InvalidError, LabelRow, NewShape, ProjectLabels
 from include.clients.cvat.serverless import FunctionFailed, WrongFunction, checked_mapping
 from include.clients.cvat.shapes import shape_of
 from include.clients.ledger import Ledger
@@ -37,8 +37,7 @@ class Functions:
     ) -> None:
         self._project, self._labels = project, labels
         self._cvat, self._store, self._ledger = cvat, store, ledger
-        loaded = [load(one.model, one.settings, name=one.name) for one in project.annotators if one.model == MODEL]
-        self._known = {one.id: one.function for one in loaded if isinstance(one.function, Nuclio)}
+        self._known = _functions(project)
         self._mappings: dict[str, Mapping[str, str]] = {}
 
     def ask(self, batch: Batch) -> None:
@@ -70,15 +69,8 @@ class Functions:
         self._leave_empty(asking, failed)
 
     def _mapping(self, annotator: str, stated: Settings) -> Mapping[str, str]:
-        """From the function's labels to the project's of today, checked: CVAT's own complaint names neither."""
         if annotator not in self._mappings:
-            names = current_names(self._project)
-            wanted = {theirs: names.get(ours, ours) for theirs, ours in stated.mapping.items()}
-            try:
-                known = self._cvat.serverless.function(stated.function)
-                self._mappings[annotator] = checked_mapping(known, list(self._labels), wanted)
-            except WrongFunction as error:
-                raise UnknownAnnotator(f"annotator {annotator}: {error}") from error
+            self._mappings[annotator] = _mapping(self._project, annotator, stated, list(self._labels), self._cvat)
         return self._mappings[annotator]
 
     def _answers(self, asking: "_Asking", frames: Sequence[int], deadline: float) -> dict[int, Failure]:
@@ -122,6 +114,34 @@ class Functions:
             subject = f"{asking.batch.id}/{frame}"
             self._ledger.audit.add(self._project.name, "annotator failed", subject, f"{asking.annotator}: {error}")
         self._keep(asking, [numbered((), asking.images[frame].id, asking.annotator) for frame in failed])
+
+
+def check_functions(project: Project, cvat: CvatClient) -> tuple[str, ...]:
+    """The functions in CVAT that a project has as annotators. Raises UnknownAnnotator where CVAT has one of them not,
+    with those that it has, or where its mapping does not go with the project's labels."""
+    labels = [LabelRow(id=0, name=label.name, type=label.type, attributes=[]) for label in project.labels]
+    found = _functions(project)
+    for id_, function in found.items():
+        _mapping(project, id_, function.settings, labels, cvat)
+    return tuple(function.settings.function for function in found.values())
+
+
+def _functions(project: Project) -> dict[str, Nuclio]:
+    """By `name@version`."""
+    loaded = [load(one.model, one.settings, name=one.name) for one in project.annotators if one.model == MODEL]
+    return {one.id: one.function for one in loaded if isinstance(one.function, Nuclio)}
+
+
+def _mapping(
+    project: Project, annotator: str, stated: Settings, labels: list[LabelRow], cvat: CvatClient
+) -> Mapping[str, str]:
+    """From the function's labels to the project's of today, checked: CVAT's own complaint names neither."""
+    names = current_names(project)
+    wanted = {theirs: names.get(ours, ours) for theirs, ours in stated.mapping.items()}
+    try:
+        return checked_mapping(cvat.serverless.function(stated.function), labels, wanted)
+    except WrongFunction as error:
+        raise UnknownAnnotator(f"annotator {annotator}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

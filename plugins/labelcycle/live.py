@@ -85,6 +85,13 @@ def _annotators(clients: ProjectClients) -> str:
     return f"{names}: loaded, and nothing that they say is unknown to the project"
 
 
+def _functions(clients: ProjectClients) -> str:
+    from include.steps.functions import check_functions
+
+    found = check_functions(clients.project, clients.cvat)
+    return f"CVAT has {', '.join(found)}, with the labels that are mapped" if found else "none is used"
+
+
 def _ledger(clients: ProjectClients) -> str:
     return f"{clients.ledger.engine.url.render_as_string(hide_password=True)} has this release's tables"
 
@@ -106,6 +113,7 @@ _QUESTIONS: Mapping[str, Callable[[ProjectClients], str]] = {
     "ledger's store": _store,
     "annotators": _annotators,
     "cvat": _cvat,
+    "functions in cvat": _functions,
     "labels": _labels,
     "assignees": _assignees,
     "dataset repository": _repository,

@@ -14,6 +14,7 @@ from include.evaluation.outcomes import OutcomeCounts
 from include.lifecycle.batches import Stage
 from include.lifecycle.routing import Route
 from include.steps.discover import discover_images
+from include.steps.functions import check_functions
 from include.steps.predict import prediction_shards, read_predictions
 from tests.include.emulated import calls_to
 from tests.include.steps.test_annotators import EYE, evaluations
@@ -213,10 +214,17 @@ def test_what_cvat_does_not_have_is_told_before_anything_is_asked(
     world = new_world(annotators=[annotator])
     world.land(4)
     world.carry(Stage.CHECKED)
+    with pytest.raises(UnknownAnnotator, match=why):
+        check_functions(world.project, world.cvat)
     with calls_to(world.server) as calls, pytest.raises(UnknownAnnotator, match=why):
         world.annotate()
     assert calls.count("POST /api/lambda/functions") == 0
     assert world.stages() == [Stage.CHECKED]
+
+
+def test_the_functions_of_a_project_can_be_checked_before_there_is_anything(new_world: NewWorld, function: str) -> None:
+    assert check_functions(new_world(annotators=[nuclio(function)]).project, new_world().cvat) == (function,)
+    assert check_functions(new_world().project, new_world().cvat) == ()
 
 
 def test_a_batch_whose_function_the_file_does_not_name_any_more_is_set_aside(

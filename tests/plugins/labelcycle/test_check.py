@@ -113,11 +113,14 @@ def test_the_live_systems(tmp_path: Path, s3: S3) -> None:
         code, lines = check(folder, "--live", **environment)
         assert [line for line in lines if line.startswith("✗")] == []
         assert code == 0
-        assert lines[-1] == "12 checks, 0 failed"
+        assert lines[-1] == "13 checks, 0 failed"
         assert "✓ signs: images: s3://images/incoming/ can be listed, and is empty" in lines
+        assert "✓ signs: functions in cvat: none is used" in lines
         assert s3.keys_in("images") == s3.keys_in("data") == []
 
         wrong = PROJECT.replace("[admin]", "[nobody]").replace("name: word", "name: words")
+        asked_in_cvat = "{model: nuclio, settings: {function: counter, mapping: {digits: number}}}"
+        wrong = wrong.replace("{model: rapidocr}", f"{{model: rapidocr}}, {asked_in_cvat}")
         (folder / "signs.yaml").write_text(wrong)
         environment["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps(s3.connection("cannot write"))
         environment["AIRFLOW_CONN_LABELCYCLE_LEDGER"] = json.dumps({"conn_type": "mysql", "host": "db"})
@@ -133,9 +136,12 @@ def test_the_live_systems(tmp_path: Path, s3: S3) -> None:
         "ledger",
         "ledger's store",
         "annotators",
+        "functions in cvat",
         "assignees",
         "dataset repository",
         "dvc remote",
         "mlflow",
     ]
-    assert lines[-1] == "12 checks, 8 failed"
+    (functions,) = (line for line in lines if line.startswith("✗ signs: functions in cvat: "))
+    assert "has no function 'counter'. It has none at all" in functions
+    assert lines[-1] == "13 checks, 9 failed"
