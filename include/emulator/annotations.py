@@ -17,7 +17,8 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What annotations are read from or written to: one job with all that is sent, or a task's jobs by frame."""
+    """What annotations are read from or written to: one job with all that is sent, or a task's jobs by frame. Those of
+    ground truth and replicas are their own, and not the task's."""
 
     task: sqlite3.Row
     jobs: tuple[sqlite3.Row, ...]
@@ -25,7 +26,9 @@ class Target:
 
     @classmethod
     def of_task(cls, connection: sqlite3.Connection, task: sqlite3.Row) -> "Target":
-        rows = connection.execute("SELECT * FROM jobs WHERE task_id = ? ORDER BY start_frame", (task["id"],)).fetchall()
+        rows = connection.execute(
+            "SELECT * FROM jobs WHERE task_id = ? AND type = 'annotation' ORDER BY start_frame", (task["id"],)
+        ).fetchall()
         return cls(task, tuple(rows), by_frame=True)
 
     @classmethod

@@ -32,6 +32,7 @@ from include.emulator.routes import (
     jobs,
     labels,
     projects,
+    quality,
     requests,
     server,
     serverless,
@@ -47,7 +48,7 @@ from include.emulator.worker import Worker
 # `frames` before `data`: an upload's id must not shadow `data/meta`.
 _ROUTES = (
     *(auth, server, users, projects, labels, tasks, frames, data, jobs),
-    *(annotations, issues, exports, imports, backups, requests, serverless, storages, control),
+    *(annotations, issues, exports, imports, backups, requests, serverless, storages, quality, control),
 )
 
 

@@ -83,9 +83,10 @@ def read(state: State, connection: sqlite3.Connection, target: str, key: int) ->
         raise RequestFailure(
             f"{target.capitalize()}.DoesNotExist: {target.capitalize()} matching query does not exist.\n"
         )
+    ordinary = "jobs.type = 'annotation' AND"
+    wanted = {"project": f"{ordinary} tasks.project_id", "task": f"{ordinary} tasks.id", "job": "jobs.id"}
     jobs = connection.execute(
-        "SELECT jobs.* FROM jobs JOIN tasks ON tasks.id = jobs.task_id WHERE"
-        f" {'tasks.project_id' if target == 'project' else 'tasks.id' if target == 'task' else 'jobs.id'} = ?"
+        f"SELECT jobs.* FROM jobs JOIN tasks ON tasks.id = jobs.task_id WHERE {wanted[target]} = ?"
         " ORDER BY tasks.id, jobs.start_frame",
         (key,),
     ).fetchall()
@@ -106,7 +107,8 @@ def _pictures(state: State, connection: sqlite3.Connection, jobs: list[sqlite3.R
     task = connection.execute("SELECT * FROM tasks WHERE id = ?", (jobs[0]["task_id"],)).fetchone()
     data = connection.execute("SELECT * FROM data WHERE task_id = ?", (task["id"],)).fetchone()
     contents = Contents.of(state, connection, data)
-    deleted = set(orjson.loads(data["deleted_frames"]))
+    included = frozenset(orjson.loads(jobs[0]["included_frames"])) if jobs[0]["included_frames"] else None
+    left_out = set(orjson.loads(data["deleted_frames"]))
     held = annotations.read(connection, annotations.Target(task, tuple(jobs), by_frame=False))
     if held["tracks"]:
         raise RequestFailure("NotImplementedError: the emulator does not write tracks to files\n")
@@ -117,7 +119,7 @@ def _pictures(state: State, connection: sqlite3.Connection, jobs: list[sqlite3.R
     )
     for row in rows:
         number, name = row["number"], row["name"]
-        if number not in deleted:
+        if number not in left_out and (included is None or number in included):
             yield Picture(
                 number,
                 task["id"],

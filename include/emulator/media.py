@@ -77,6 +77,11 @@ def compressed(content: bytes, quality: int) -> bytes:
         return _jpeg(ImageOps.exif_transpose(image), quality)
 
 
+def placeholder(width: int, height: int) -> bytes:
+    """A black JPEG of this size, in place of an image that is not to be seen."""
+    return _jpeg(Image.new("RGB", (width, height)), 75)
+
+
 def preview(content: bytes) -> bytes:
     """The image upright and at most 256 pixels a side, as JPEG."""
     with Image.open(io.BytesIO(content)) as image:

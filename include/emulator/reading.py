@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
 
-from include.emulator import fields, jobs
+from include.emulator import fields, jobs, replication
 from include.emulator.answers import invalid, server_error
 from include.emulator.bucket import Bucket, ObjectNotFoundError, no_intersection
 from include.emulator.media import SORTING_METHODS, Frame, MediaError, in_order, is_image, read_header
@@ -93,10 +93,8 @@ def _fill(connection: sqlite3.Connection, task_id: int, wanted: DataRequest, fra
         "INSERT INTO frames (data_id, number, name, width, height) VALUES (?, ?, ?, ?, ?)",
         [(data["id"], number, f.name, f.width, f.height) for number, f in enumerate(frames)],
     )
-    connection.executemany(
-        "INSERT INTO jobs (task_id, start_frame, stop_frame, created_date, updated_date) VALUES (?, ?, ?, ?, ?)",
-        [(task_id, start, stop, now, now) for start, stop in jobs.cut(size, segment_size, overlap)],
-    )
+    for start, stop in jobs.cut(size, segment_size, overlap):
+        replication.add_job(connection, task, start, stop, now)
     connection.execute("UPDATE tasks SET segment_size = ?, overlap = ? WHERE id = ?", (segment_size, overlap, task_id))
     jobs.touch_task(connection, task_id, now)
 

@@ -19,6 +19,7 @@ _KEPT = {  # how long what has finished is kept, and what has failed
     "create": (timedelta(seconds=500), timedelta(days=365)),
     "import": (timedelta(hours=1), timedelta(days=30)),
     "export": (timedelta(hours=24), timedelta(hours=24)),
+    "calculate": (timedelta(seconds=120), timedelta(days=365)),
     "autoannotate": (timedelta(days=365), timedelta(days=365)),  # until the next one of its task
 }
 
@@ -148,6 +149,7 @@ def _end(connection: sqlite3.Connection, request: sqlite3.Row, clock: Clock, sta
 
 def present(call: Call, connection: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     owner = connection.execute("SELECT id, username FROM users WHERE id = ?", (row["owner_id"],)).fetchone()
+    form = {} if row["type"].startswith("calculate:") else {"format": row["format"]}
     return {
         "status": row["status"],
         "message": row["message"],
@@ -159,7 +161,7 @@ def present(call: Call, connection: sqlite3.Connection, row: sqlite3.Row) -> dic
             "task_id": row["task_id"],
             "job_id": row["job_id"],
             "org_id": None,
-            "format": row["format"],
+            **form,
             "lightweight": None,
         },
         "progress": 0.0,

@@ -121,8 +121,9 @@ def _job(state: State, connection: sqlite3.Connection, request: sqlite3.Row, run
     task = connection.execute("SELECT * FROM tasks WHERE id = ?", (request["task_id"],)).fetchone()
     data = connection.execute("SELECT * FROM data WHERE task_id = ?", (request["task_id"],)).fetchone()
     jobs = connection.execute(
-        "SELECT * FROM jobs WHERE task_id = ? AND id = coalesce(?, id) ORDER BY start_frame",
-        (request["task_id"], request["job_id"]),
+        "SELECT * FROM jobs WHERE task_id = :task AND (id = :job OR :job IS NULL AND type = 'annotation')"
+        " ORDER BY start_frame",
+        {"task": request["task_id"], "job": request["job_id"]},
     ).fetchall()
     if task is None or data is None or not jobs:
         raise ValueError("Task has no data, or is gone")

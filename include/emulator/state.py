@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _LOCK_TIMEOUT_S = 30.0
-_VERSION = 2  # of the tables; one more whenever a column is added
+_VERSION = 3  # of the tables; one more whenever a column is added
 
 
 class Clock:

@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     subset TEXT NOT NULL,
     overlap INTEGER,
     segment_size INTEGER NOT NULL,
+    consensus_replicas INTEGER NOT NULL DEFAULT 0,
     created_date TEXT NOT NULL,
     updated_date TEXT NOT NULL
 );
@@ -104,9 +105,13 @@ CREATE TABLE IF NOT EXISTS frames (
     PRIMARY KEY (data_id, number)
 ) WITHOUT ROWID;
 
+-- `included_frames`, a list as JSON, is a ground truth's alone; `parent_id` that of a consensus replica.
 CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
+    type TEXT NOT NULL DEFAULT 'annotation',
+    parent_id INTEGER REFERENCES jobs ON DELETE CASCADE,
+    included_frames TEXT,
     start_frame INTEGER NOT NULL,
     stop_frame INTEGER NOT NULL,
     stage TEXT NOT NULL DEFAULT 'annotation',
@@ -119,6 +124,34 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_by_task ON jobs (task_id);
 CREATE INDEX IF NOT EXISTS jobs_by_assignee ON jobs (assignee_id);
+CREATE INDEX IF NOT EXISTS jobs_by_parent ON jobs (parent_id);
+CREATE UNIQUE INDEX IF NOT EXISTS one_ground_truth_a_task ON jobs (task_id) WHERE type = 'ground_truth';
+
+-- `summary` and `data` as JSON, as they are answered.
+CREATE TABLE IF NOT EXISTS quality_reports (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,
+    job_id INTEGER REFERENCES jobs ON DELETE CASCADE,
+    parent_id INTEGER REFERENCES quality_reports ON DELETE CASCADE,
+    summary TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created_date TEXT NOT NULL,
+    target_last_updated TEXT NOT NULL,
+    gt_last_updated TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS quality_reports_by_task ON quality_reports (task_id);
+CREATE INDEX IF NOT EXISTS quality_reports_by_job ON quality_reports (job_id);
+CREATE INDEX IF NOT EXISTS quality_reports_by_parent ON quality_reports (parent_id);
+
+CREATE TABLE IF NOT EXISTS quality_conflicts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    report_id INTEGER NOT NULL REFERENCES quality_reports ON DELETE CASCADE,
+    frame INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    annotation_ids TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS quality_conflicts_by_report ON quality_conflicts (report_id);
 
 -- Outlives what it is about, as in CVAT: asking for the request of a deleted task is a 400 of its own. `type` is an
 -- action and a subject (`export:dataset`); `download` is the name of the file that a finished export hands out.

@@ -1,4 +1,4 @@
-"""The background worker: a queue for imports and one for exports, each worked off by one thread, first in, first out.
+"""The background worker: queues for what takes long, each worked off by one thread, first in, first out.
 
 Nothing is changed before a request's end, and then all at once: what it makes, and the request itself.
 """
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from include.emulator import backups, exports, imports, incoming, reading, requests, serverless
+from include.emulator import backups, exports, imports, incoming, quality, reading, requests, serverless
 from include.emulator.requests import RequestFailure
 from include.emulator.state import State
 
@@ -20,12 +20,13 @@ Finish = Callable[[sqlite3.Connection], int | None]
 """The last step of a request: puts its result in place. Returns the id of what it has made, if anything."""
 Work = Callable[[State, sqlite3.Row], Finish]
 """All that takes time; changes nothing. Raises `RequestFailure`."""
-Queue = Literal["import", "export", "annotation"]
+Queue = Literal["import", "export", "annotation", "quality"]
 
 _WORK: dict[Queue, dict[str, Work]] = {
     "import": {"create:task": reading.work, "import:annotations": imports.work, "import:backup": backups.restore},
     "export": {"export:annotations": exports.work, "export:dataset": exports.work, "export:backup": backups.export},
     "annotation": {serverless.TYPE: serverless.work},
+    "quality": {quality.TYPE: quality.work},
 }
 QUEUES = tuple(_WORK)
 

@@ -36,7 +36,7 @@ class Recorded:
         found = [] if answer.status_code == self.status else [f"status {answer.status_code}, not {self.status}"]
         if answer.headers.get("content-type") != self.content_type:
             found.append(f"type {answer.headers.get('content-type')}, not {self.content_type}")
-        as_json = self.content_type == "application/vnd.cvat+json"
+        as_json = self.content_type in ("application/vnd.cvat+json", "application/json")
         body = answer.json() if as_json and not found else (answer.text or None)
         return found or list(_compared(body, self.body, "", _OWN | own))
 

@@ -19,12 +19,17 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The frames that an address stands for: a task's, or one of its jobs'. Both ends belong to it."""
+    """The frames that an address stands for: a task's, or one of its jobs'. Both ends belong to it. Of a ground truth's
+    only some are included; people get placeholders in place of the others."""
 
     task_id: int
     start: int
     stop: int
     data: sqlite3.Row | None
+    included: tuple[int, ...] | None = None
+
+    def shows(self, number: int) -> bool:
+        return self.included is None or number in self.included
 
 
 def _of_task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> _Range:
@@ -36,7 +41,8 @@ def _of_task(call: UserCall, connection: sqlite3.Connection, task_id: int) -> _R
 def _of_job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> _Range:
     job = access.job(connection, call.user, job_id)
     data = connection.execute("SELECT * FROM data WHERE task_id = ?", (job["task_id"],)).fetchone()
-    return _Range(job["task_id"], job["start_frame"], job["stop_frame"], data)
+    included = tuple(orjson.loads(job["included_frames"])) if job["included_frames"] else None
+    return _Range(job["task_id"], job["start_frame"], job["stop_frame"], data, included)
 
 
 @router.get("/api/tasks/{number}/data/meta")
@@ -91,7 +97,7 @@ def _meta(connection: sqlite3.Connection, frames: _Range) -> dict[str, Any]:
     if data is None:
         raise invalid(["Data is not uploaded for the task yet"])
     rows = connection.execute(
-        "SELECT name, width, height FROM frames WHERE data_id = ? AND number BETWEEN ? AND ? ORDER BY number",
+        "SELECT number, name, width, height FROM frames WHERE data_id = ? AND number BETWEEN ? AND ? ORDER BY number",
         (data["id"], frames.start, frames.stop),
     )
     deleted = [n for n in orjson.loads(data["deleted_frames"]) if frames.start <= n <= frames.stop]
@@ -99,7 +105,7 @@ def _meta(connection: sqlite3.Connection, frames: _Range) -> dict[str, Any]:
         "chapters": None,
         "chunks_updated_date": data["chunks_updated_date"],
         "chunk_size": data["chunk_size"],
-        "size": frames.stop - frames.start + 1,
+        "size": frames.stop - frames.start + 1 if frames.included is None else len(frames.included),
         "image_quality": data["image_quality"],
         "start_frame": frames.start,
         "stop_frame": frames.stop,
@@ -108,14 +114,14 @@ def _meta(connection: sqlite3.Connection, frames: _Range) -> dict[str, Any]:
             {
                 "width": row["width"],
                 "height": row["height"],
-                "name": row["name"],
+                "name": row["name"] if frames.shows(row["number"]) else "placeholder.jpg",
                 "related_files": 0,
                 "has_related_context": False,
             }
             for row in rows
         ],
         "deleted_frames": deleted,
-        "included_frames": None,
+        "included_frames": None if frames.included is None else list(frames.included),
         "storage": data["storage"],
         "cloud_storage_id": data["cloud_storage_id"],
     }
@@ -203,11 +209,16 @@ def _contents(state: State, frames: _Range, first: int, last: int) -> list[tuple
     assert data is not None
     with state.read() as connection:
         rows = connection.execute(
-            "SELECT name FROM frames WHERE data_id = ? AND number BETWEEN ? AND ? ORDER BY number",
+            "SELECT * FROM frames WHERE data_id = ? AND number BETWEEN ? AND ? ORDER BY number",
             (data["id"], first, last),
         ).fetchall()
         contents = Contents.of(state, connection, data)
     try:
-        return [(row["name"], contents.read(row["name"])) for row in rows]
+        return [
+            (row["name"], contents.read(row["name"]))
+            if frames.shows(row["number"])
+            else ("placeholder.jpg", media.placeholder(row["width"], row["height"]))
+            for row in rows
+        ]
     except ObjectNotFoundError as error:
         raise Refusal(404, str(error)) from error

@@ -1,11 +1,12 @@
-"""Jobs: found, assigned, moved through stages and states."""
+"""Jobs: found, assigned, moved through stages and states; ground truth made and removed."""
 
 import sqlite3
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Response
 
-from include.emulator import access, fields
+from include.emulator import access, fields, ground_truth
 from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Somebody, UserCall, brief_user
 from include.emulator.jobs import STAGES, STATES, move, touch
@@ -26,7 +27,7 @@ _JOBS = Listing(
         "stage": "jobs.stage",
         "state": "jobs.state",
         "status": "jobs.status",
-        "type": "'annotation'",
+        "type": "jobs.type",
         "dimension": "'2d'",
         "created_date": "jobs.created_date",
         "updated_date": "jobs.updated_date",
@@ -39,7 +40,7 @@ _JOBS = Listing(
         "assignee": str,
         "stage": STAGES,
         "state": STATES,
-        "type": ("annotation", "ground_truth", "consensus_replica"),
+        "type": ground_truth.TYPES,
         "dimension": ("2d", "3d"),
     },
     searched=("task_name", "project_name", "assignee", "state", "stage"),
@@ -51,6 +52,16 @@ def list_jobs(call: Somebody) -> Response:
     visible = access.visible_jobs(call.user)
     with call.state.read() as connection:
         return CvatJson(_JOBS.answer(call, connection, visible, lambda row: _job(call, connection, row["id"])))
+
+
+@router.post("/api/jobs")
+def create_job(call: Somebody) -> Response:
+    body = call.json()
+    ground_truth.check(body)
+    with call.state.write() as connection:
+        task = access.task(connection, call.user, fields.whole_number(body, "task_id", 0, least=0) or 0)
+        job_id = ground_truth.create(connection, task["id"], body, call.state.now())
+        return CvatJson(_job(call, connection, job_id), 201)
 
 
 @router.get("/api/jobs/{job_id}")
@@ -89,20 +100,27 @@ def _check_change(call: UserCall, connection: sqlite3.Connection, row: sqlite3.R
 
 @router.delete("/api/jobs/{job_id}")
 def delete_job(call: Somebody, job_id: int) -> Response:
-    with call.state.read() as connection:
-        access.job(connection, call.user, job_id)
-    raise invalid(["Only ground truth jobs can be removed"])
+    with call.state.write() as connection:
+        row = access.job(connection, call.user, job_id)
+        if row["type"] != "ground_truth":
+            raise invalid(["Only ground truth jobs can be removed"])
+        if not access.is_task_staff(connection, call.user, row["task_id"]):
+            raise forbidden()
+        connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+    return Response(status_code=204)
 
 
 def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
     row = connection.execute(
-        "SELECT jobs.*, tasks.name AS task_name, tasks.project_id,"
+        "SELECT jobs.*, tasks.name AS task_name, tasks.project_id, tasks.consensus_replicas,"
+        " (SELECT count(*) FROM jobs AS replicas WHERE replicas.parent_id = jobs.id) AS replica_count,"
         " projects.name AS project_name, projects.bug_tracker, data.chunk_size,"
         " (SELECT count(*) FROM issues WHERE issues.job_id = jobs.id) AS issue_count"
         f" FROM {access.JOBS} JOIN data ON data.task_id = tasks.id WHERE jobs.id = ?",
         (job_id,),
     ).fetchone()
     staff = access.is_task_staff(connection, call.user, row["task_id"])
+    included, replicas = row["included_frames"], row["replica_count"]
     return {
         "url": call.url(f"api/jobs/{job_id}"),
         "id": job_id,
@@ -119,7 +137,7 @@ def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[st
         "status": row["status"],
         "stage": row["stage"],
         "state": row["state"],
-        "frame_count": row["stop_frame"] - row["start_frame"] + 1,
+        "frame_count": len(orjson.loads(included)) if included else row["stop_frame"] - row["start_frame"] + 1,
         "start_frame": row["start_frame"],
         "stop_frame": row["stop_frame"],
         "data_chunk_size": row["chunk_size"],
@@ -129,12 +147,12 @@ def _job(call: UserCall, connection: sqlite3.Connection, job_id: int) -> dict[st
         "updated_date": row["updated_date"],
         "issues": {"url": call.url(f"api/issues?job_id={job_id}"), "count": row["issue_count"]},
         "labels": {"url": call.url(f"api/labels?job_id={job_id}")},
-        "type": "annotation",
+        "type": row["type"],
         "organization": None,
         "target_storage": None,
         "source_storage": None,
         "assignee_updated_date": row["assignee_updated_date"],
-        "parent_job_id": None,
-        "replicas_count": 0,
-        "consensus_replicas": 0,
+        "parent_job_id": row["parent_id"],
+        "replicas_count": replicas,
+        "consensus_replicas": row["consensus_replicas"] if replicas else 0,
     }

@@ -4,8 +4,8 @@ import sqlite3
 
 from fastapi import APIRouter, Response
 
-from include.emulator import requests
-from include.emulator.answers import HTML, CvatJson, Refusal, forbidden, invalid_text
+from include.emulator import quality, requests
+from include.emulator.answers import HTML, CvatJson, Refusal, forbidden, invalid_text, server_error
 from include.emulator.call import Somebody, UserCall
 from include.emulator.listing import Condition, Listing
 
@@ -51,9 +51,18 @@ def list_requests(call: Somebody) -> Response:
         (call.user.id, call.state.now()),
     )
     with call.state.read() as connection:
+        _check_filters(call, connection)
         return CvatJson(
             _REQUESTS.answer(call, connection, visible, lambda row: requests.present(call, connection, row))
         )
+
+
+def _check_filters(call: UserCall, connection: sqlite3.Connection) -> None:
+    """Raises a 500 refusal where CVAT breaks: its requests of quality have no such fields."""
+    if {"subresource", "format"} & set(call.query):
+        query = f"SELECT 1 FROM requests WHERE owner_id = ? AND type = ? AND {_ALIVE}"
+        if connection.execute(query, (call.user.id, quality.TYPE)).fetchone() is not None:
+            raise server_error()
 
 
 @router.get("/api/requests/{request_id}")

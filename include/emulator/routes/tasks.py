@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from include.emulator import access, fields, jobs, labels, moving, requests
+from include.emulator import access, fields, ground_truth, jobs, labels, moving, replication, requests
 from include.emulator.answers import CvatJson, forbidden, invalid
 from include.emulator.call import Call, Somebody, UserCall, brief_user
 from include.emulator.listing import Listing
@@ -50,6 +50,7 @@ def create_task(call: Somebody) -> Response:
     specs = labels.check(body.get("labels") or [])
     segment_size = fields.whole_number(body, "segment_size", 0, least=0)
     overlap = fields.whole_number(body, "overlap", None, least=0)
+    replicas = replication.replicas_asked(body)
     project_id = body.get("project_id")
     if project_id is not None and specs:
         raise invalid(["Task must have only one of Label set or project_id"])
@@ -59,7 +60,8 @@ def create_task(call: Somebody) -> Response:
             _check_project(call, connection, project_id)
         row = connection.execute(
             "INSERT INTO tasks (name, project_id, owner_id, assignee_id, bug_tracker, subset, overlap,"
-            " segment_size, created_date, updated_date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+            " segment_size, consensus_replicas, created_date, updated_date)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
             (
                 body["name"],
                 project_id,
@@ -69,6 +71,7 @@ def create_task(call: Somebody) -> Response:
                 body.get("subset") or "",
                 overlap,
                 segment_size,
+                replicas,
                 now,
                 now,
             ),
@@ -182,8 +185,8 @@ def _task(call: Call, connection: sqlite3.Connection, row: sqlite3.Row) -> dict[
         },
         "labels": {"url": call.url(f"api/labels?task_id={row['id']}")},
         "assignee_updated_date": row["assignee_updated_date"],
-        "validation_mode": None,
-        "consensus_enabled": False,
+        "validation_mode": ground_truth.validation_mode(connection, row["id"]),
+        "consensus_enabled": row["consensus_replicas"] > 0,
     }
 
 

@@ -66,6 +66,9 @@ _QUIRKS = """## Quirks that it keeps
   and `/api/requests` does not know the runs.
 - An issue's frame may be outside its job.
 - A second export that is under way is 409 with the same id; HEAD of a download is 500; the old addresses are 410.
+- Ground truth: one job a task; a report before it is accepted is 400. Replicas and ground truth count as the task's
+  jobs, but their annotations are not the task's. Lists of requests by `subresource` or `format` are a 500 while there
+  is one of quality.
 - `start_frame`, `stop_frame`, `frame_filter`, validation, remote files and patterns of names are refused with 400.
 """
 

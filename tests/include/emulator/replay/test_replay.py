@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 FILES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
-_QUALITY = "The emulator has no ground truth, quality or consensus."
+_MERGES = "The emulator merges no replicas."
+_HONEYPOTS = "The emulator has no honeypots."
+_REPORTS = "There reports were made before; here there are none yet."
 _WEBHOOKS = "The emulator sends no webhooks."
 _FORMAT = "The emulator does not write this format."
 _ORGANIZATIONS = "The emulator has no organizations."
@@ -38,18 +40,17 @@ GRANTED: dict[str, dict[str, tuple[int, ...]]] = {
         _WEBHOOKS: (*range(1, 12), 28, 29, 30, 31, 33, 34, 35),
     },
     "09-cloud": {_WEBHOOKS: (1, 2, 3)},
-    "10-consensus": {_QUALITY: tuple(range(7, 17))},
-    "10-honeypots": {_QUALITY: (4, 5, 6, 7, 8)},
-    "10-quality": {_QUALITY: (6, 7, 8, 9, 11, *range(13, 23))},
-    "12-errors": {_QUALITY: (60,), "There an image was cut off, and its export failed; here all are whole.": (79,)},
+    "10-consensus": {_MERGES: (9, 12, 13, 14, 15)},
+    "10-honeypots": {_HONEYPOTS: (4, 5, 6, 7, 8)},
+    "12-errors": {"There an image was cut off, and its export failed; here all are whole.": (79,)},
     "14-sdk280": {
         _WEBHOOKS: (37,),
-        _QUALITY: (38,),
+        _REPORTS: (38,),
     },
     "15-misc": {
         "The emulator has no pages to browse.": (21,),
         _ORGANIZATIONS: (26, 27, 28, 30, 32),
-        _QUALITY: (39, 40),
+        _HONEYPOTS: (39, 40),
     },
     "17-retry-edges": {
         _WEBHOOKS: (34,),
