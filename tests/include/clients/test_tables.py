@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pyarrow as pa
@@ -11,7 +13,7 @@ from include.lifecycle.reviews import Acceptance, Annotation, Revision
 from include.lifecycle.shapes import Shape, ShapeType
 
 names = st.text(max_size=5)
-floats = st.floats(allow_nan=False)
+floats = st.floats(allow_nan=False, allow_infinity=False)
 shapes = st.builds(
     Shape,
     label=names,
@@ -80,3 +82,19 @@ def test_one_table_is_not_taken_for_another() -> None:
         revision_from(pa.table({}))
     with pytest.raises(ValueError, match="no `revision` in its metadata"):
         revision_from(revision_table(replace(revision)).replace_schema_metadata(None))
+
+
+def test_a_number_that_is_not_finite_is_refused() -> None:
+    shape = Shape(label="car", type=ShapeType.RECTANGLE, points=(0, 0, float("inf"), 1))
+    answer = ImagePredictions("a", "m@1", (Prediction("p", "a", "m@1", shape, 0.5),))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        predictions_table([answer])
+
+
+def test_workers_do_not_pay_for_pandas() -> None:
+    code = (
+        "import sys; from include.clients.bulk import _parquet; from include.clients.tables import predictions_table;"
+        "from include.lifecycle.predictions import ImagePredictions as Answer;"
+        "_parquet(predictions_table([Answer('a', 'm@1', ())])); assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
