@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from include.evaluation.curves import Floats
-from include.evaluation.detection import detection_figures
+from include.evaluation.columns import Floats
+from include.evaluation.detection import f1_draws, f1_of
 from include.evaluation.figures import metric_label
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
+from include.evaluation.tally import joined, tally_of
 
-_DRAWS = 1000  # of the bootstrap
 _ENOUGH = 20  # images each: of fewer, the bootstrap says too much
 
 
@@ -62,20 +62,20 @@ def compare(
 ) -> Comparison:
     """Compare two annotators, each named with its images; the order of images does not matter.
 
-    Each image counts by its weight. The interval is the bootstrap's (Efron and Tibshirani 1993, percentiles): of each
-    version's images as many are drawn again and again, independently, because no image is of both. Raises ValueError
-    where an image is of both, or a shape is no rectangle.
+    Each image counts by its weight. The interval is the bootstrap's: each version's images are drawn independently,
+    because no image is of both. Raises ValueError where an image is of both.
     """
     shared = {image.image_id for image in first[1]} & {image.image_id for image in second[1]}
     if shared:
         raise ValueError(f"{len(shared)} images are of both versions, as {min(shared)}: they are not independent")
-    random = np.random.default_rng(seed)
-    labels = sorted({label for _, images in (first, second) for image in images for label in _labels(image)})
-    a, b = (_Sample(images, labels, settings) for _, images in (first, second))
-    found, drawn = (a.f1(), b.f1()), (a.draws(random), b.draws(random))
+    tallies = [tally_of(images, settings) for _, images in (first, second)]
+    labels = sorted({label for one in tallies for label in one.labels})
+    a, b = joined(labels, *tallies)
+    found = f1_of(a), f1_of(b)
+    drawn = f1_draws(a, seed), f1_draws(b, seed + 1)
     differences = [_difference(place, found, drawn) for place in range(len(labels) + 1)]
-    by_class = {label: one for label, one in zip(labels, differences[1:], strict=True) if one is not None}
-    return Comparison(first[0], second[0], (len(first[1]), len(second[1])), differences[0], by_class)
+    by_class = {label: one for label, one in zip(labels, differences, strict=False) if one is not None}
+    return Comparison(first[0], second[0], (len(first[1]), len(second[1])), differences[-1], by_class)
 
 
 def flat_metrics(comparison: Comparison) -> dict[str, float]:
@@ -97,40 +97,6 @@ def flat_metrics(comparison: Comparison) -> dict[str, float]:
 def to_json(comparison: Comparison) -> str:
     """The comparison and its verdict as indented JSON, the same text for the same comparison."""
     return json.dumps({**asdict(comparison), "verdict": comparison.verdict}, indent=2, ensure_ascii=False) + "\n"
-
-
-class _Sample:
-    """One version's images as counts: weighted tp, fp and fn of each class, an image a row: float64[n, classes, 3]."""
-
-    def __init__(self, images: Sequence[ReviewedImage], labels: Sequence[str], settings: EvaluationSettings) -> None:
-        self._counts = np.zeros((len(images), len(labels), 3))
-        for row, image in enumerate(sorted(images, key=lambda image: image.image_id)):
-            for label, scores in detection_figures([image], settings).by_class.items():
-                self._counts[row, labels.index(label)] = scores.tp, scores.fp, scores.fn
-
-    def f1(self) -> Floats:
-        """F1 of all classes together, then of each: float64[1 + classes]; NaN where there are no objects."""
-        return _f1(self._counts.sum(axis=0))
-
-    def draws(self, random: np.random.Generator) -> Floats:
-        """F1 of images drawn with replacement, a draw a row: float64[draws, 1 + classes]."""
-        count, flat = len(self._counts), self._counts.reshape(len(self._counts), -1)
-        found = []
-        for _ in range(_DRAWS if count else 0):
-            times = np.bincount(random.integers(0, count, count), minlength=count)
-            found.append(_f1((times @ flat).reshape(self._counts.shape[1:])))
-        return np.array(found)
-
-
-def _labels(image: ReviewedImage) -> set[str]:
-    return {one.shape.label for one in image.predictions} | {one.shape.label for one in image.annotations}
-
-
-def _f1(counts: Floats) -> Floats:
-    tp, fp, fn = np.vstack([counts.sum(axis=0), counts]).T
-    whole = 2 * tp + fp + fn
-    f1: Floats = np.divide(2 * tp, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return f1
 
 
 def _difference(place: int, found: tuple[Floats, Floats], drawn: tuple[Floats, Floats]) -> Difference | None:

@@ -1,17 +1,18 @@
 """Detection: how right an annotator's predictions are, by class and as a whole, for all finished images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.matching import boxes_of, iou_matrix, match_by_score, same_label
-from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
+from include.evaluation.bootstrap import Interval, draws, interval
+from include.evaluation.columns import Floats
+from include.evaluation.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Precision, recall, F1 and the mean IoU of matched pairs, each in 0..1.
+    """Precision, recall, F1 and the mean overlap (IoU; OKS for points) of matched pairs, each in 0..1.
 
     Without ground truth all are None: there is nothing to be right about. With ground truth and no
     prediction, precision is 0, as in COCO. Without a match, the mean IoU is None.
@@ -21,6 +22,15 @@ class Rates:
     recall: float | None = None
     f1: float | None = None
     mean_iou: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How sure the rates are; None where there is no rate."""
+
+    precision: Interval | None = None
+    recall: Interval | None = None
+    f1: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,96 +46,111 @@ class Scores:
     tp: float
     fp: float
     fn: float
+    intervals: Intervals = Intervals()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Scores by class, sorted by name; micro: over the objects of all classes; macro: the mean over the
-    classes with ground truth; worst: the one of these with the lowest F1, None where there is none."""
+    classes with ground truth; worst: the one of these with the lowest F1, None where there is none. Without images
+    drawn again there are no intervals."""
 
     by_class: Mapping[str, Scores]
     micro: Scores
     macro: Rates
     worst: str | None
+    macro_intervals: Intervals = Intervals()
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Sums over images, each image weighted but for the support."""
-
-    support: int = 0
-    truth: float = 0.0
-    predicted: float = 0.0
-    tp: float = 0.0
-    iou: float = 0.0
-
-    def add(self, other: "_Tally") -> None:
-        self.support += other.support
-        self.truth += other.truth
-        self.predicted += other.predicted
-        self.tp += other.tp
-        self.iou += other.iou
-
-
-def detection_figures(images: Iterable[ReviewedImage], settings: EvaluationSettings) -> Figures:
-    """Predictions from `min_score` up against the final annotations of all sources, matched as COCO does.
+def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
+    """The figures of counted images; without a seed without intervals, which is quicker.
 
     Jobs are not reviewed with equal probability, so each image counts by the inverse of its own. A total is
     then Horvitz and Thompson's estimate (1952, JASA 47, 663-685) and a rate, a ratio of two such totals, is
-    Hájek's (1971). Raises ValueError where a shape is no rectangle.
+    Hájek's (1971).
     """
-    tallies: dict[str, _Tally] = {}
-    for image in sorted(images, key=lambda image: image.image_id):  # sums of floats depend on their order
-        _count(image, settings, tallies)
-    by_class = {label: _scores(tallies[label]) for label in sorted(tallies)}
-    whole = _Tally()
-    for label in sorted(tallies):
-        whole.add(tallies[label])
-    f1 = {label: scores.rates.f1 for label, scores in by_class.items() if scores.rates.f1 is not None}
-    worst = min(f1, key=lambda label: f1[label], default=None)
-    return Figures(by_class, _scores(whole), _macro([scores.rates for scores in by_class.values()]), worst)
-
-
-def _count(image: ReviewedImage, settings: EvaluationSettings, tallies: dict[str, _Tally]) -> None:
-    scored = [prediction for prediction in image.predictions if prediction.score >= settings.min_score]
-    found = [p.shape for p in sorted(scored, key=lambda p: (-p.score, p.id))]
-    truth = sorted((a.shape for a in image.annotations), key=lambda shape: (shape.label, shape.points))
-    for shape in truth:
-        tally = tallies.setdefault(shape.label, _Tally())
-        tally.support += 1
-        tally.truth += image.weight
-    for shape in found:
-        tallies.setdefault(shape.label, _Tally()).predicted += image.weight
-    iou = np.where(same_label(found, truth), iou_matrix(boxes_of(found), boxes_of(truth)), -1.0)
-    for row, column in match_by_score(iou, settings.iou):
-        tally = tallies[found[row].label]
-        tally.tp += image.weight
-        tally.iou += image.weight * float(iou[row, column])
-
-
-def _scores(tally: _Tally) -> Scores:
-    fp, fn = tally.predicted - tally.tp, tally.truth - tally.tp
-    rates = Rates()
-    if tally.support:
-        rates = Rates(
-            precision=tally.tp / tally.predicted if tally.predicted else 0.0,
-            recall=tally.tp / tally.truth,
-            f1=2 * tally.tp / (tally.predicted + tally.truth),
-            mean_iou=tally.iou / tally.tp if tally.tp else None,
-        )
-    return Scores(rates, tally.support, tally.tp, fp, fn)
-
-
-def _macro(rates: list[Rates]) -> Rates:
-    with_truth = [of_class for of_class in rates if of_class.f1 is not None]
-    return Rates(
-        precision=_mean(of_class.precision for of_class in with_truth),
-        recall=_mean(of_class.recall for of_class in with_truth),
-        f1=_mean(of_class.f1 for of_class in with_truth),
-        mean_iou=_mean(of_class.mean_iou for of_class in with_truth),
+    totals = _table((found.weights @ found.counts)[None])[0]
+    support = _table(np.asarray(found.counts.sum(axis=0), dtype=np.float64)[None])[0, 0]
+    rates = _rates(totals[None])[0]
+    drawn = _rates(_table(draws(found.counts, found.weights, seed))) if seed is not None else None
+    all_scores = [_scores(place, totals, support, rates, drawn) for place in range(len(found.labels) + 1)]
+    by_class = {label: one for label, one in zip(found.labels, all_scores, strict=False) if _is_there(one)}
+    f1 = {label: one.rates.f1 for label, one in by_class.items() if one.rates.f1 is not None}
+    return Figures(
+        by_class,
+        micro=all_scores[-1],
+        macro=_macro(rates),
+        worst=min(f1, key=lambda label: f1[label], default=None),
+        macro_intervals=_macro_intervals(drawn),
     )
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    numbers = [value for value in values if value is not None]
-    return sum(numbers) / len(numbers) if numbers else None
+def f1_of(found: Tally) -> Floats:
+    """F1 of each label, then of all together: float64[labels + 1]; NaN where there are no objects."""
+    f1: Floats = _f1(_table((found.weights @ found.counts)[None]))[0]
+    return f1
+
+
+def f1_draws(found: Tally, seed: int) -> Floats:
+    """The same in every draw of the bootstrap: float64[draws, labels + 1]."""
+    return _f1(_table(draws(found.counts, found.weights, seed)))
+
+
+def _table(totals: Floats) -> Floats:
+    """float64[n, 4, labels + 1] of sums[n, 4 * labels]; the last place is all labels together."""
+    by_label = totals.reshape(len(totals), 4, totals.shape[1] // 4)
+    return np.concatenate([by_label, by_label.sum(axis=2, keepdims=True)], axis=2)
+
+
+def _f1(table: Floats) -> Floats:
+    return _ratio(2 * table[:, 2], table[:, 0] + table[:, 1])
+
+
+def _rates(table: Floats) -> Floats:
+    """float64[n, 4, labels + 1]: precision, recall, F1, mean overlap; NaN where there is no ground truth."""
+    truth, predicted, right, overlap = (table[:, place] for place in range(4))
+    precision = np.where(predicted > 0, _ratio(right, predicted), 0.0)
+    rates = np.stack([precision, _ratio(right, truth), _ratio(2 * right, truth + predicted), _ratio(overlap, right)], 1)
+    rates[np.broadcast_to((truth <= 0)[:, None], rates.shape)] = np.nan
+    return rates
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    found: Floats = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
+    return found
+
+
+def _scores(place: int, totals: Floats, support: Floats, rates: Floats, drawn: Floats | None) -> Scores:
+    truth, predicted, right, _ = (float(value) for value in totals[:, place])
+    return Scores(
+        rates=Rates(*(_known(value) for value in rates[:, place])),
+        support=round(float(support[place])),
+        tp=right,
+        fp=max(predicted - right, 0.0),
+        fn=max(truth - right, 0.0),
+        intervals=Intervals() if drawn is None else Intervals(*(interval(drawn[:, one, place]) for one in range(3))),
+    )
+
+
+def _is_there(scores: Scores) -> bool:
+    return scores.support > 0 or scores.fp > 0
+
+
+def _macro(rates: Floats) -> Rates:
+    return Rates(*(_known(float(value)) for value in _mean(rates[None, :, :-1])[0]))
+
+
+def _macro_intervals(drawn: Floats | None) -> Intervals:
+    if drawn is None:
+        return Intervals()
+    means = _mean(drawn[:, :, :-1])
+    return Intervals(*(interval(means[:, one]) for one in range(3)))
+
+
+def _mean(rates: Floats) -> Floats:
+    """The mean over the classes that have the rate: float64[n, 4] of [n, 4, labels]; NaN where none has."""
+    return _ratio(np.nansum(rates, axis=2), (~np.isnan(rates)).sum(axis=2).astype(np.float64))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

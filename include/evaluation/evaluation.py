@@ -2,14 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter
 
+from include.evaluation.average_precision import AveragePrecision, average_precision
+from include.evaluation.columns import sheet
+from include.evaluation.confusion import Confusion, confusion
 from include.evaluation.detection import Figures, detection_figures
-from include.evaluation.outcomes import Outcomes, count_outcomes
+from include.evaluation.errors import ErrorTypes, error_types
+from include.evaluation.outcomes import OutcomeCounter, Outcomes
+from include.evaluation.overlaps import pairs_of, scored_from
+from include.evaluation.places import Places, SizeCounts, by_size, places
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
+from include.evaluation.tally import right_pairs, tally
+from include.evaluation.timeline import Period, timeline
+from include.evaluation.worst import WorstImage, worst_images
 from include.lifecycle.reviews import Acceptance
 
 
@@ -31,9 +40,11 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One annotator (`name@version`) against the revisions named: the figures for everything finished, the
-    same for the audit sample alone (None without one), and what people did with the predictions they were
-    shown (None for an annotator that people were shown nothing of).
+    """One annotator (`name@version`) against the revisions named.
+
+    `figures` are for everything finished, `audit` for the audit sample alone (None without one), `timeline` by day or
+    week. `precision` is None where all scores are equal: there is no order to average over. `outcomes` is what people
+    did with the predictions they were shown (None for an annotator that people were shown nothing of).
 
     The id is the digest of the revisions, the annotator and the settings: the same question, the same id.
     """
@@ -45,6 +56,13 @@ class Evaluation:
     coverage: Coverage
     figures: Figures
     audit: Figures | None
+    precision: AveragePrecision | None
+    errors: ErrorTypes
+    confusion: Confusion
+    by_size: Mapping[str, SizeCounts]
+    places: Places
+    timeline: tuple[Period, ...]
+    worst: tuple[WorstImage, ...]
     outcomes: Outcomes | None
 
 
@@ -52,7 +70,7 @@ _JSON: TypeAdapter[Evaluation] = TypeAdapter(Evaluation)
 
 
 def evaluate(
-    images: Sequence[ReviewedImage],
+    images: Iterable[ReviewedImage],
     settings: EvaluationSettings,
     *,
     annotator: str,
@@ -62,26 +80,38 @@ def evaluate(
     shown: bool = True,
 ) -> Evaluation:
     """Evaluate the images of all reviewed jobs, whose revisions are named, against what the annotator
-    predicted; `shown` says whether people saw that.
+    predicted; `shown` says whether people saw that. The images are read once, one at a time.
 
     The order of images and objects does not matter. Raises ValueError where a job was accepted automatically
     (no person saw it: such a figure would measure the model against itself), where an image comes twice,
-    where a prediction is another annotator's, where more is reviewed than is finished, or where a shape is
-    no rectangle.
+    where a prediction is another annotator's, or where more is reviewed than is finished.
     """
+    counter = OutcomeCounter(settings.outcome_iou)
+    seen = sheet(_checked(images, annotator, counter if shown else None))
     revisions = tuple(sorted(set(revision_ids)))
-    coverage = Coverage(len(revisions), jobs_finished, len(images), images_finished)
-    _check(images, annotator, coverage)
-    audited = [image for image in images if image.accepted is Acceptance.AUDIT]
+    coverage = Coverage(len(revisions), jobs_finished, seen.images, images_finished)
+    if coverage.images_reviewed > coverage.images_finished or coverage.jobs_reviewed > coverage.jobs_finished:
+        raise ValueError(f"more is reviewed than is finished: {coverage}")
+    all_pairs = pairs_of(seen)
+    scored, pairs = scored_from(seen, all_pairs, settings.min_score)
+    right = right_pairs(scored, pairs, settings.iou)
+    counts = tally(scored, right)
     return Evaluation(
         id=evaluation_id(revisions, annotator, settings),
         annotator=annotator,
         settings=settings,
         revision_ids=revisions,
         coverage=coverage,
-        figures=detection_figures(images, settings),
-        audit=detection_figures(audited, settings) if audited else None,
-        outcomes=count_outcomes(images, settings.outcome_iou) if shown else None,
+        figures=detection_figures(counts),
+        audit=detection_figures(counts.of(seen.audited)) if seen.audited.any() else None,
+        precision=average_precision(seen, all_pairs),
+        errors=error_types(scored, pairs, right, settings.iou),
+        confusion=confusion(scored, pairs, right, settings.iou),
+        by_size=by_size(scored, right),
+        places=places(scored, right),
+        timeline=timeline(counts, seen.finished_at),
+        worst=worst_images(scored, pairs, right, settings.iou),
+        outcomes=counter.outcomes if shown else None,
     )
 
 
@@ -102,16 +132,16 @@ def from_json(text: str) -> Evaluation:
     return _JSON.validate_json(text)
 
 
-def _check(images: Sequence[ReviewedImage], annotator: str, coverage: Coverage) -> None:
-    seen: set[str] = set()
+def _checked(
+    images: Iterable[ReviewedImage], annotator: str, counter: OutcomeCounter | None
+) -> Iterator[ReviewedImage]:
+    """The images, looked at and counted as they pass."""
     for image in images:
         if image.accepted is Acceptance.AUTOMATIC:
             raise ValueError(f"image {image.image_id} was accepted automatically: only what people saw is evaluated")
-        if image.image_id in seen:
-            raise ValueError(f"image {image.image_id} comes twice: take one revision an image")
-        seen.add(image.image_id)
         for prediction in image.predictions:
             if prediction.annotator != annotator:
                 raise ValueError(f"image {image.image_id}: {prediction.annotator} predicted it, not {annotator}")
-    if coverage.images_reviewed > coverage.images_finished or coverage.jobs_reviewed > coverage.jobs_finished:
-        raise ValueError(f"more is reviewed than is finished: {coverage}")
+        if counter:
+            counter.add(image)
+        yield image

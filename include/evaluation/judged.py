@@ -1,12 +1,13 @@
 """What people's work says of single predictions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
-from include.evaluation.matching import boxes_of, iou_matrix, match_by_score, same_label
+from include.evaluation.columns import sheet
+from include.evaluation.greedy import matched
+from include.evaluation.overlaps import pairs_of
 from include.evaluation.reviewed import ReviewedImage
+from include.evaluation.tally import right_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,16 @@ class Judged:
     weight: float
 
 
-def judged(images: Iterable[ReviewedImage], iou: float) -> Iterator[Judged]:
+def judged(images: Iterable[ReviewedImage], iou: float) -> list[Judged]:
     """Every prediction of the images. It is right where COCO's matching, the highest score first, gives it a final
-    annotation of its label from this IoU on. Raises ValueError where a shape is no rectangle."""
-    for image in images:
-        found = sorted(image.predictions, key=lambda one: (-one.score, one.id))
-        shapes = [one.shape for one in found]
-        truth = sorted((a.shape for a in image.annotations), key=lambda shape: (shape.label, shape.points))
-        overlaps = np.where(same_label(shapes, truth), iou_matrix(boxes_of(shapes), boxes_of(truth)), -1.0)
-        right = {row for row, _ in match_by_score(overlaps, iou)}
-        for row, one in enumerate(found):
-            yield Judged(image.image_id, one.shape.label, one.score, row in right, image.weight)
+    annotation of its label from this overlap on."""
+    seen = sheet(images)
+    found = seen.predictions
+    right, _ = matched(right_pairs(seen, pairs_of(seen), iou), len(found))
+    columns = zip(found.image, found.label, found.score, right, strict=True)
+    return [
+        Judged(
+            seen.image_ids[image], seen.labels[label], float(score), bool(annotation >= 0), float(seen.weights[image])
+        )
+        for image, label, score, annotation in columns
+    ]

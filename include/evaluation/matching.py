@@ -1,43 +1,27 @@
-"""Matching: which boxes are the same object."""
+"""Matching of a few: which shapes of one image are the same object, as CVAT's quality reports find it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from include.lifecycle.boxes import box_of
-from include.lifecycle.shapes import Shape
+from include.evaluation.columns import Floats
+from include.evaluation.overlaps import box_iou
+from include.lifecycle.extents import extent
+from include.lifecycle.shapes import Shape, ShapeType
 
-Floats = NDArray[np.float64]
 Labels = NDArray[Any]
 Pair = tuple[int, int]
 
-JUST_BELOW_ONE = 1 - 1e-10  # COCO's: an IoU of exactly 1 must survive rounding
 
-
-def boxes_of(shapes: Iterable[Shape]) -> Floats:
-    """The boxes (x1, y1, x2, y2) of n rectangles in pixels: float64[n, 4].
-
-    Raises ValueError where a shape is no rectangle.
-    """
-    return np.array([box_of(shape) for shape in shapes], dtype=np.float64).reshape(-1, 4)
-
-
-def iou_matrix(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of every box in a: float64[n, 4] with every box in b: float64[m, 4], as
-    float64[n, m].
-
-    Boxes are (x1, y1, x2, y2) with continuous coordinates: a side is x2 - x1 long, as in COCO, without the
-    "+ 1" of PASCAL VOC. Where both boxes are empty it is 0.
-    """
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides: Floats = np.clip(bottom_right - top_left, 0, None)
-    intersection = sides[:, :, 0] * sides[:, :, 1]
-    union = _areas(a)[:, None] + _areas(b)[None, :] - intersection
-    iou: Floats = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+def overlap_matrix(a: Sequence[Shape], b: Sequence[Shape]) -> Floats:
+    """Intersection over union of the boxes around every shape in a and every one in b: float64[n, m]; 1 for two tags,
+    which are nowhere."""
+    rows, columns = np.indices((len(a), len(b))).reshape(2, -1)
+    iou = box_iou(_boxes(a)[rows], _boxes(b)[columns]).reshape(len(a), len(b))
+    iou[np.outer(_are_tags(a), _are_tags(b))] = 1.0
     return iou
 
 
@@ -46,26 +30,6 @@ def same_label(a: Sequence[Shape], b: Sequence[Shape]) -> NDArray[np.bool_]:
     labels: Labels = np.array([shape.label for shape in a], dtype=object)
     others: Labels = np.array([shape.label for shape in b], dtype=object)
     return np.equal(labels[:, None], others[None, :]).astype(np.bool_)
-
-
-def match_by_score(iou: Floats, threshold: float) -> list[Pair]:
-    """COCO's greedy matching of detections (rows, highest score first) with ground truth (columns).
-
-    Each detection in turn takes the free column of highest IoU (the last of equal ones) if that reaches the
-    threshold. Pairs that must not match, for having different labels, have a negative IoU in the matrix.
-    Source: `evaluateImg` in pycocotools' cocoeval, without crowds and without a limit on detections.
-    """
-    if not iou.shape[1]:
-        return []
-    reached = min(threshold, JUST_BELOW_ONE)
-    free = iou[:, ::-1].copy()  # argmax gives the first of equal ones
-    pairs = []
-    for row, overlaps in enumerate(free):
-        column = int(np.argmax(overlaps))
-        if overlaps[column] >= reached:
-            free[:, column] = -1
-            pairs.append((row, iou.shape[1] - 1 - column))
-    return pairs
 
 
 def match_one_to_one(iou: Floats, threshold: float) -> list[Pair]:
@@ -86,6 +50,10 @@ def match_same_then_any_label(iou: Floats, same: NDArray[np.bool_], threshold: f
     return pairs + match_one_to_one(left, threshold)
 
 
-def _areas(boxes: Floats) -> Floats:
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    return width * height
+def _boxes(shapes: Sequence[Shape]) -> Floats:
+    found = [(0.0,) * 4 if shape.type is ShapeType.TAG else extent(shape) for shape in shapes]
+    return np.array(found, dtype=np.float64).reshape(-1, 4)
+
+
+def _are_tags(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
+    return np.array([shape.type is ShapeType.TAG for shape in shapes], dtype=np.bool_)

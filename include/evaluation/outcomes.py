@@ -1,10 +1,11 @@
 """Outcomes: what people did with the predictions that they were shown."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.evaluation.matching import boxes_of, iou_matrix, match_same_then_any_label, same_label
+from include.evaluation.matching import match_same_then_any_label, overlap_matrix, same_label
 from include.evaluation.reviewed import ReviewedImage
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.reviews import Annotation
@@ -36,11 +37,12 @@ class OutcomeCounts:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The counts in total and by class, sorted by name: an added object counts for its own label, all others
-    for the predicted one."""
+    """The counts in total, by class and by the person who finished the job, sorted by name: an added object counts for
+    its own label, all others for the predicted one."""
 
     total: OutcomeCounts
     by_class: Mapping[str, OutcomeCounts]
+    by_person: Mapping[str, OutcomeCounts]
 
 
 def outcome_of(applied: Shape, final: Shape) -> Outcome:
@@ -58,8 +60,7 @@ def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
     """The class and outcome of every applied prediction, then those of every added annotation.
 
     A prediction is linked to the annotation that has its shape id. As CVAT does not promise that ids are
-    stable, those left over are linked by IoU from `iou` up, one to one, the same label first. Raises
-    ValueError where a left-over shape is no rectangle.
+    stable, those left over are linked by IoU from `iou` up, one to one, the same label first.
     """
     shown = sorted((p for p in image.predictions if p.id in image.applied), key=lambda p: p.id)
     by_shape_id = {annotation.shape_id: annotation for annotation in image.annotations}
@@ -67,7 +68,8 @@ def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
     linked = {annotation.shape_id for annotation in links.values()}
     lost = [prediction for prediction in shown if prediction.id not in links]
     new = [annotation for annotation in image.annotations if annotation.shape_id not in linked]
-    links |= _by_overlap(lost, new, iou)
+    if lost and new:
+        links |= _by_overlap(lost, new, iou)
     linked = {annotation.shape_id for annotation in links.values()}
     fates = [
         (p.shape.label, outcome_of(p.shape, links[p.id].shape) if p.id in links else Outcome.DELETED) for p in shown
@@ -75,26 +77,44 @@ def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
     return fates + [(a.shape.label, Outcome.ADDED) for a in image.annotations if a.shape_id not in linked]
 
 
+class OutcomeCounter:
+    """Counts the outcomes of images, one after another."""
+
+    def __init__(self, iou: float) -> None:
+        self._iou = iou
+        self._counts = Counter[tuple[str, str, Outcome]]()
+
+    def add(self, image: ReviewedImage) -> None:
+        """Count what became of an image's predictions."""
+        self._counts.update((image.finished_by, *fate) for fate in outcomes_of(image, self._iou))
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """The counts so far."""
+        by_class, by_person = defaultdict[str, Counter[str]](Counter), defaultdict[str, Counter[str]](Counter)
+        for (person, label, outcome), count in self._counts.items():
+            by_class[label][outcome] += count
+            by_person[person][outcome] += count
+        total = sum(by_class.values(), Counter[str]())
+        return Outcomes(OutcomeCounts(**total), _sorted(by_class), _sorted(by_person))
+
+
 def count_outcomes(images: Iterable[ReviewedImage], iou: float) -> Outcomes:
     """The outcomes of all images, counted; see `outcomes_of`."""
-    counts: dict[str, dict[str, int]] = {}
-    for label, outcome in _each(images, iou):
-        of_class = counts.setdefault(label, {})
-        of_class[outcome] = of_class.get(outcome, 0) + 1
-    by_class = {label: OutcomeCounts(**counts[label]) for label in sorted(counts)}
-    total = {outcome: sum(of_class.get(outcome, 0) for of_class in counts.values()) for outcome in Outcome}
-    return Outcomes(OutcomeCounts(**total), by_class)
-
-
-def _each(images: Iterable[ReviewedImage], iou: float) -> Iterator[tuple[str, Outcome]]:
+    counter = OutcomeCounter(iou)
     for image in images:
-        yield from outcomes_of(image, iou)
+        counter.add(image)
+    return counter.outcomes
+
+
+def _sorted(counts: Mapping[str, Mapping[str, int]]) -> dict[str, OutcomeCounts]:
+    return {name: OutcomeCounts(**counts[name]) for name in sorted(counts)}
 
 
 def _by_overlap(lost: list[Prediction], new: list[Annotation], iou: float) -> dict[str, Annotation]:
     new = sorted(new, key=lambda annotation: (annotation.shape.points, annotation.shape_id))
     shapes, others = [p.shape for p in lost], [a.shape for a in new]
-    overlaps = iou_matrix(boxes_of(shapes), boxes_of(others))
+    overlaps = overlap_matrix(shapes, others)
     pairs = match_same_then_any_label(overlaps, same_label(shapes, others), iou)
     return {lost[row].id: new[column] for row, column in pairs}
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.reviews import Acceptance, Annotation
@@ -13,11 +14,10 @@ class ReviewedImage:
     """An image whose job people completed, with all that one annotator predicted on it and all its final
     annotations, whatever their source.
 
-    `applied` is the CVAT shape id of each prediction that was brought into CVAT, by prediction id. The
-    weight is the inverse of the probability that the job was given to people: 1 for a review, 1 / audit
-    share for an audit. Raises ValueError where the weight is no inverse of a probability or an object is of
-    another image.
-    """
+    The size is width and height in pixels. `applied` is the CVAT shape id of each prediction that was brought into
+    CVAT, by prediction id. The weight is the inverse of the probability that the job was given to people: 1 for a
+    review, 1 / audit share for an audit. Raises ValueError where the weight is no inverse of a probability or an object
+    is of another image."""
 
     image_id: str
     predictions: tuple[Prediction, ...]
@@ -25,6 +25,9 @@ class ReviewedImage:
     applied: Mapping[str, int]
     weight: float
     accepted: Acceptance
+    size: tuple[int, int]
+    finished_at: datetime | None = None
+    finished_by: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.weight < math.inf:
@@ -33,6 +36,15 @@ class ReviewedImage:
         owners |= {annotation.image_id for annotation in self.annotations}
         if strangers := owners - {self.image_id}:
             raise ValueError(f"image {self.image_id} has objects of other images: {', '.join(sorted(strangers))}")
+
+
+@dataclass(frozen=True, slots=True)
+class FinalImage:
+    """An image of a finished job, with its size (width, height in pixels) and its final annotations."""
+
+    image_id: str
+    size: tuple[int, int]
+    annotations: tuple[Annotation, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 
 from include.clients.ledger import Ledger
 from include.clients.tables import revision_from
-from include.evaluation.matching import boxes_of, iou_matrix, match_by_score, same_label
+from include.evaluation.matching import match_one_to_one, overlap_matrix, same_label
 from include.lifecycle.images import Image, split_uri
 from include.lifecycle.reviews import Acceptance, Annotation
 from include.lifecycle.shapes import Shape, ShapeType
@@ -35,9 +35,9 @@ class Flaws:
 def flaws(drawn: Sequence[Drawn], truth: Sequence[TrueObject]) -> Flaws:
     """What is not as it should be on a frame."""
     found, true = [_shape(one.label, one.box) for one in drawn], [_shape(one.label, one.box) for one in truth]
-    overlaps = iou_matrix(boxes_of(found), boxes_of(true))
-    overlaps[~same_label(found, true)] = -1
-    pairs = match_by_score(overlaps, _SAME)
+    overlaps = overlap_matrix(found, true)
+    overlaps[~same_label(found, true)] = 0
+    pairs = match_one_to_one(overlaps, _SAME)
     misread = sum(drawn[row].text != truth[column].text for row, column in pairs)
     return Flaws(len(drawn), len(drawn) - len(pairs), len(truth) - len(pairs), misread)
 

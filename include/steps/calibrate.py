@@ -31,7 +31,7 @@ def calibrate_annotators(project: Project, store: BulkStore, ledger: Ledger, now
         known = newest.get(finished.annotator)
         if known is not None and known.id == id_:
             continue
-        rows = list(judged(reviewed_images(project, finished, store, ledger), project.evaluation.iou))
+        rows = judged(reviewed_images(project, finished, store, ledger), project.evaluation.iou)
         calibration = calibrate(rows, id_, finished.annotator, settings)
         uri = store.write_text(f"calibrations/{project.name}", to_json(calibration))
         ledger.calibrations.add(project.name, id_, finished.annotator, uri, now)

@@ -79,7 +79,7 @@ def question_id(project: Project, finished: Finished) -> str:
 
 def _evaluate(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Evaluation:
     return evaluate(
-        list(reviewed_images(project, finished, store, ledger)),
+        reviewed_images(project, finished, store, ledger),
         settings_of(project),
         annotator=finished.annotator,
         revision_ids=finished.keys,

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 
 from include.clients.bulk import BulkStore
@@ -58,8 +59,10 @@ def reviewed_images(project: Project, finished: Finished, store: BulkStore, ledg
         image_ids = [image_id for revision in revisions for image_id in revision.image_ids]
         answers = read_predictions(project, finished.annotator, image_ids, store, ledger)
         applied = ledger.batches.applied_shapes(batch_id)
+        headers = {image.id: image.header for image in ledger.images.of_batch(batch_id)}
+        sizes = {image_id: (header.width, header.height) for image_id, header in headers.items()}
         for revision in revisions:
-            yield from _images(project, revision, answers, applied)
+            yield from _images(project, revision, answers, applied, sizes)
 
 
 def count_images(records: Sequence[RevisionRecord], store: BulkStore) -> int:
@@ -68,7 +71,11 @@ def count_images(records: Sequence[RevisionRecord], store: BulkStore) -> int:
 
 
 def _images(
-    project: Project, revision: Revision, answers: Mapping[str, ImagePredictions], applied: Mapping[str, int]
+    project: Project,
+    revision: Revision,
+    answers: Mapping[str, ImagePredictions],
+    applied: Mapping[str, int],
+    sizes: Mapping[str, tuple[int, int]],
 ) -> Iterator[ReviewedImage]:
     defaults = default_values(project)
     drawn: dict[str, list[Annotation]] = defaultdict(list)
@@ -84,4 +91,7 @@ def _images(
             applied={p.id: applied[p.id] for p in predictions if p.id in applied},
             weight=1 / revision.probability,
             accepted=revision.accepted,
+            size=sizes[image_id],
+            finished_at=datetime.fromisoformat(revision.finished_at),
+            finished_by=revision.finished_by,
         )

@@ -1,15 +1,19 @@
 """What the tests of evaluation are made of: small ways to say an image, and how Hypothesis draws one."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from hypothesis import strategies as st
 
-from include.evaluation.reviewed import ReviewedImage
+from include.evaluation.detection import Figures, detection_figures
+from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
+from include.evaluation.tally import tally_of
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.reviews import Acceptance, Annotation
 from include.lifecycle.shapes import Shape, ShapeType
 
 ANNOTATOR = "detector@1"
+DEFAULT = EvaluationSettings()
 LABELS = ("word", "number", "sign")
 
 
@@ -25,6 +29,9 @@ def reviewed(
     applied: Mapping[int, int] | None = None,
     weight: float = 1.0,
     accepted: Acceptance = Acceptance.PERSON,
+    size: tuple[int, int] = (100, 100),
+    finished_at: datetime | None = None,
+    finished_by: str = "",
 ) -> ReviewedImage:
     """Predictions are (shape, score), their ids p0, p1, …; final annotations are (shape, CVAT shape id); applied is the
     shape id of the i-th prediction, by i."""
@@ -38,7 +45,15 @@ def reviewed(
         applied={f"p{index}": shape_id for index, shape_id in (applied or {}).items()},
         weight=weight,
         accepted=accepted,
+        size=size,
+        finished_at=finished_at,
+        finished_by=finished_by,
     )
+
+
+def figures_of(images: Sequence[ReviewedImage], settings: EvaluationSettings = DEFAULT) -> Figures:
+    """Their figures, without intervals."""
+    return detection_figures(tally_of(images, settings), seed=None)
 
 
 @st.composite

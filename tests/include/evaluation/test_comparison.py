@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from include.evaluation.comparison import Comparison, compare, flat_metrics, to_json
-from include.evaluation.detection import detection_figures
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
 from include.lifecycle.shapes import Shape
-from tests.include.evaluation.objects import box, reviewed
+from tests.include.evaluation.objects import box, figures_of, reviewed
 
 SETTINGS = EvaluationSettings()
 
@@ -51,7 +50,7 @@ def test_each_image_counts_by_its_weight() -> None:
     found = both(first, [image("c", 1)])
     assert found.micro
     assert found.micro.first == 6 / 7  # 3 of 4 found: the figure of the evaluation
-    assert found.micro.first == detection_figures(first, SETTINGS).micro.rates.f1
+    assert found.micro.first == figures_of(first, SETTINGS).micro.rates.f1
 
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:

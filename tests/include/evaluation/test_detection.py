@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from include.evaluation.detection import Rates, detection_figures
-from include.evaluation.matching import iou_matrix
+from include.evaluation.detection import Rates
+from include.evaluation.overlaps import box_iou
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
 from include.lifecycle.shapes import Shape
-from tests.include.evaluation.objects import LABELS, box, datasets, reviewed
+from tests.include.evaluation.objects import LABELS, box, datasets, figures_of, reviewed
 
-DEFAULT = EvaluationSettings()
 HIT, MISS = box(0, 0, 10, 10), box(50, 50, 60, 60)
 
 
@@ -62,7 +61,7 @@ def canonical(image: ReviewedImage) -> list:
 @given(datasets())
 def test_counts_are_those_of_pycocotools(images: list[ReviewedImage]) -> None:
     unweighted = [replace(image, weight=1.0) for image in images]
-    by_class = detection_figures(unweighted, DEFAULT).by_class
+    by_class = figures_of(unweighted).by_class
     ours = {label: (scores.tp, scores.fp, scores.fn) for label, scores in by_class.items()}
     theirs = coco_counts(unweighted) if images else {}
     assert ours == {label: counts for label, counts in theirs.items() if any(counts)}
@@ -70,19 +69,19 @@ def test_counts_are_those_of_pycocotools(images: list[ReviewedImage]) -> None:
 
 def test_precision_recall_and_f1_by_hand() -> None:
     image = reviewed([(HIT, 0.9), (MISS, 0.8), (box(0, 0, 10, 8), 0.7)], [(HIT, 1), (box(80, 80, 90, 90), 2)])
-    rates = detection_figures([image], DEFAULT).by_class["word"].rates
+    rates = figures_of([image]).by_class["word"].rates
     assert rates == Rates(precision=1 / 3, recall=1 / 2, f1=2 / 5, mean_iou=1.0)
 
 
 def test_predictions_under_the_minimum_score_do_not_count() -> None:
     image = reviewed([(HIT, 0.9), (MISS, 0.4)], [(HIT, 1)])
-    assert detection_figures([image], EvaluationSettings(min_score=0.5)).micro.fp == 0
-    assert detection_figures([image], EvaluationSettings(min_score=0.4)).micro.fp == 1
+    assert figures_of([image], EvaluationSettings(min_score=0.5)).micro.fp == 0
+    assert figures_of([image], EvaluationSettings(min_score=0.4)).micro.fp == 1
 
 
 def test_a_class_without_ground_truth_has_no_rates_and_is_not_averaged_in() -> None:
     image = reviewed([(HIT, 0.9), (replace(MISS, label="number"), 0.8)], [(HIT, 1)])
-    figures = detection_figures([image], DEFAULT)
+    figures = figures_of([image])
     assert figures.by_class["number"].rates == Rates(None, None, None, None)
     assert figures.by_class["number"].fp == 1
     assert figures.macro == Rates(1.0, 1.0, 1.0, 1.0)
@@ -91,20 +90,20 @@ def test_a_class_without_ground_truth_has_no_rates_and_is_not_averaged_in() -> N
 
 
 def test_a_class_without_predictions_has_precision_zero_as_in_coco() -> None:
-    figures = detection_figures([reviewed([], [(HIT, 1)])], DEFAULT)
+    figures = figures_of([reviewed([], [(HIT, 1)])])
     assert figures.by_class["word"].rates == Rates(precision=0.0, recall=0.0, f1=0.0, mean_iou=None)
 
 
 def test_the_worst_class_is_that_of_lowest_f1() -> None:
     number = replace(MISS, label="number")
     image = reviewed([(HIT, 0.9)], [(HIT, 1), (number, 2)])
-    figures = detection_figures([image], DEFAULT)
+    figures = figures_of([image])
     assert figures.worst == "number"
     assert figures.macro.f1 == 0.5
 
 
 def test_no_images_no_figures() -> None:
-    figures = detection_figures([], DEFAULT)
+    figures = figures_of([])
     assert (figures.by_class, figures.micro.rates, figures.macro, figures.worst) == ({}, Rates(), Rates(), None)
 
 
@@ -114,7 +113,7 @@ def test_an_image_counts_by_the_inverse_of_its_probability() -> None:
         reviewed([(HIT, 0.9)], [(HIT, 1)], image_id="reviewed"),
         reviewed([(HIT, 0.9)], [(MISS, 2)], image_id="audited", weight=10.0),
     ]
-    micro = detection_figures(images, DEFAULT).micro
+    micro = figures_of(images).micro
     assert (micro.tp, micro.fp, micro.fn, micro.support) == (1, 10, 10, 2)
     assert micro.rates.recall == 1 / 11
     assert micro.rates.f1 == 1 / 11
@@ -124,8 +123,8 @@ def test_a_weight_is_as_many_equal_images() -> None:
     image = reviewed([(HIT, 0.9), (MISS, 0.8)], [(box(0, 0, 10, 8), 1), (box(80, 80, 90, 90), 2)])
     other = reviewed([(HIT, 0.9)], [(HIT, 1)], image_id="other")
     copies = [replace_id(image, f"copy{n}") for n in range(4)]
-    weighted = detection_figures([replace(image, weight=4.0), other], DEFAULT).micro
-    repeated = detection_figures([*copies, other], DEFAULT).micro
+    weighted = figures_of([replace(image, weight=4.0), other]).micro
+    repeated = figures_of([*copies, other]).micro
     assert weighted.rates == repeated.rates
     assert (weighted.tp, weighted.fp, weighted.fn) == (repeated.tp, repeated.fp, repeated.fn)
 
@@ -148,7 +147,7 @@ def test_the_order_of_images_and_objects_does_not_matter(images: list[ReviewedIm
         replace(image, predictions=shuffled(image.predictions), annotations=shuffled(image.annotations))
         for image in shuffled(tuple(images))
     ]
-    assert detection_figures(mixed, DEFAULT) == detection_figures(images, DEFAULT)
+    assert figures_of(mixed) == figures_of(images)
 
 
 @given(datasets())
@@ -161,7 +160,7 @@ def test_perfect_predictions_are_perfect(images: list[ReviewedImage]) -> None:
         )
         for image in images
     ]
-    figures = detection_figures(perfect, DEFAULT)
+    figures = figures_of(perfect)
     expected = Rates(1.0, 1.0, 1.0, 1.0) if figures.by_class else Rates()
     for rates in (figures.micro.rates, figures.macro, *(scores.rates for scores in figures.by_class.values())):
         assert rates == expected
@@ -170,8 +169,8 @@ def test_perfect_predictions_are_perfect(images: list[ReviewedImage]) -> None:
 @given(datasets(), st.floats(0, 1), st.floats(0, 1))
 def test_a_higher_minimum_score_finds_no_more(images: list[ReviewedImage], one: float, other: float) -> None:
     low, high = sorted([one, other])
-    some = detection_figures(images, EvaluationSettings(min_score=high)).micro
-    more = detection_figures(images, EvaluationSettings(min_score=low)).micro
+    some = figures_of(images, EvaluationSettings(min_score=high)).micro
+    more = figures_of(images, EvaluationSettings(min_score=low)).micro
     assert some.tp <= more.tp
     assert some.fp <= more.fp
     assert some.fn >= more.fn
@@ -179,7 +178,7 @@ def test_a_higher_minimum_score_finds_no_more(images: list[ReviewedImage], one: 
 
 @given(datasets())
 def test_rates_are_shares(images: list[ReviewedImage]) -> None:
-    figures = detection_figures(images, DEFAULT)
+    figures = figures_of(images)
     for scores in (*figures.by_class.values(), figures.micro):
         rates = scores.rates
         values = [rates.precision, rates.recall, rates.f1, rates.mean_iou]
@@ -195,13 +194,13 @@ def comparisons(count: int) -> int:
 
     def on_call(frame: FrameType, event: str, _: object) -> None:
         nonlocal pairs
-        if event == "call" and frame.f_code is iou_matrix.__code__:
-            pairs += len(frame.f_locals["a"]) * len(frame.f_locals["b"])
+        if event == "call" and frame.f_code is box_iou.__code__:
+            pairs += len(frame.f_locals["a"])
 
     previous = sys.getprofile()
     sys.setprofile(on_call)
     try:
-        detection_figures(images, DEFAULT)
+        figures_of(images)
     finally:
         sys.setprofile(previous)
     return pairs

@@ -12,14 +12,10 @@ from pycocotools import mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from include.evaluation.matching import (
-    boxes_of,
-    iou_matrix,
-    match_by_score,
-    match_one_to_one,
-    match_same_then_any_label,
-    same_label,
-)
+from include.evaluation.columns import Floats
+from include.evaluation.greedy import greedy, in_order
+from include.evaluation.matching import match_one_to_one, match_same_then_any_label, overlap_matrix, same_label
+from include.evaluation.overlaps import Pairs
 from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.objects import box, shapes
 
@@ -62,7 +58,7 @@ def coco_pairs(found: list[Shape], truth: list[Shape], iou: float) -> set[tuple[
 
 @given(some_shapes, some_shapes)
 def test_iou_is_that_of_pycocotools(a: list[Shape], b: list[Shape]) -> None:
-    ours = iou_matrix(boxes_of(a), boxes_of(b))
+    ours = overlap_matrix(a, b)
     assert ours.shape == (len(a), len(b))
     if a and b:
         theirs = mask.iou(np.array([xywh(s) for s in a]), np.array([xywh(s) for s in b]), [0] * len(b))
@@ -70,18 +66,25 @@ def test_iou_is_that_of_pycocotools(a: list[Shape], b: list[Shape]) -> None:
 
 
 def test_iou_has_no_plus_one() -> None:
-    half = iou_matrix(boxes_of([box(0, 0, 1, 1)]), boxes_of([box(0, 0, 2, 1)]))
+    half = overlap_matrix([box(0, 0, 1, 1)], [box(0, 0, 2, 1)])
     assert half[0, 0] == 0.5  # with PASCAL VOC's + 1 it would be 4 / 6
 
 
 def test_empty_boxes_overlap_nothing() -> None:
-    point = boxes_of([box(3, 3, 3, 3)])
-    assert iou_matrix(point, point)[0, 0] == 0
+    point = [box(3, 3, 3, 3)]
+    assert overlap_matrix(point, point)[0, 0] == 0
 
 
-def test_a_shape_that_is_no_rectangle_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a mask .* cannot be measured"):
-        boxes_of([Shape("word", ShapeType.MASK, (0, 1, 0, 0, 1, 1))])
+def test_tags_are_nowhere_and_so_in_the_same_place() -> None:
+    tag = Shape("word", ShapeType.TAG, ())
+    assert overlap_matrix([tag, box(0, 0, 1, 1)], [tag, box(0, 0, 1, 1)]).tolist() == [[1, 0], [0, 1]]
+
+
+def match_by_score(iou: Floats, threshold: float) -> list[tuple[int, int]]:
+    """The greedy matching of one image, rows by falling score."""
+    rows, columns = np.nonzero(iou > 0)
+    made = greedy(in_order(Pairs(rows, columns, iou[rows, columns])), threshold)
+    return sorted(zip(made.prediction.tolist(), made.annotation.tolist(), strict=True))
 
 
 @given(
@@ -90,7 +93,7 @@ def test_a_shape_that_is_no_rectangle_is_refused() -> None:
     st.sampled_from([0.3, 0.5, 0.75, 1.0]),
 )
 def test_greedy_matching_is_that_of_pycocotools(found: list[Shape], truth: list[Shape], threshold: float) -> None:
-    pairs = match_by_score(iou_matrix(boxes_of(found), boxes_of(truth)), threshold)
+    pairs = match_by_score(overlap_matrix(found, truth), threshold)
     assert set(pairs) == coco_pairs(found, truth, threshold)
 
 

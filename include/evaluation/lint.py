@@ -1,0 +1,137 @@
+"""Lint: final annotations that look like slips, which reviewers hate to find by hand."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from include.evaluation.columns import Floats
+from include.evaluation.matching import overlap_matrix, same_label
+from include.evaluation.reviewed import FinalImage
+from include.lifecycle.boxes import Box
+from include.lifecycle.extents import extent
+from include.lifecycle.reviews import Annotation
+from include.lifecycle.shapes import ShapeType
+
+TINY = 3.0  # pixels: a side below which nobody means an object
+_TWIN = 0.9  # IoU from which on two objects of one class are one drawn twice
+_NOISE = 0.5  # pixels by which rounding reaches over the edge
+_UNLIKELY = 4.0  # robust standard deviations of the logarithm of the area
+_ENOUGH = 30  # objects of a class, to know its usual size
+_MOST = 500  # findings that are listed
+
+
+class Slip(StrEnum):
+    """What looks wrong."""
+
+    TINY = "tiny"
+    OUTSIDE = "outside"
+    DUPLICATE = "duplicate"
+    INVERTED = "inverted"
+    EMPTY = "empty"
+    UNLIKELY_SIZE = "unlikely size"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A slip on an image; the label and box (pixels) of the object are None for an image without any."""
+
+    slip: Slip
+    image_id: str
+    label: str | None
+    box: Box | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """How many slips of each kind there are, in so many images, and the first of them."""
+
+    images: int
+    counts: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+def lint(images: Iterable[FinalImage]) -> LintReport:
+    """Look at the final annotations of images, each once; the order does not matter.
+
+    An object of a class is of an unlikely size where the logarithm of its area is more than 4 robust standard
+    deviations (1.4826 times the median absolute deviation; Hampel 1974) from the class's median, of 30 objects at the
+    least. An image is called empty where nothing is drawn on it and it is no negative by intent that can be told:
+    these are for people to look at.
+    """
+    findings, sizes, number = list[Finding](), dict[str, list[tuple[float, str, Box]]](), 0
+    for image in images:
+        number += 1
+        findings += _of_image(image)
+        for shape in (annotation.shape for annotation in image.annotations if _has_place(annotation)):
+            box = extent(shape)
+            sizes.setdefault(shape.label, []).append(((box[2] - box[0]) * (box[3] - box[1]), image.image_id, box))
+    for label, found in sizes.items():
+        findings += _unlikely(label, found)
+    findings.sort(key=lambda one: (one.slip, one.image_id, one.label or "", one.box or ()))
+    counts = Counter(one.slip.value for one in findings)
+    return LintReport(number, {slip.value: counts[slip.value] for slip in Slip}, tuple(findings[:_MOST]))
+
+
+def _of_image(image: FinalImage) -> list[Finding]:
+    if not image.annotations:
+        return [Finding(Slip.EMPTY, image.image_id, None, None, "nothing is drawn on it")]
+    found = [one for annotation in image.annotations if _has_place(annotation) for one in _of_object(image, annotation)]
+    return found + _twins(image)
+
+
+def _of_object(image: FinalImage, annotation: Annotation) -> list[Finding]:
+    shape, (width, height) = annotation.shape, image.size
+    box, found = extent(shape), list[Finding]()
+
+    def add(slip: Slip, detail: str) -> None:
+        found.append(Finding(slip, image.image_id, shape.label, box, detail))
+
+    if shape.type is ShapeType.RECTANGLE and (shape.points[0] > shape.points[2] or shape.points[1] > shape.points[3]):
+        add(Slip.INVERTED, "its corners are the wrong way round")
+    sides = box[2] - box[0], box[3] - box[1]
+    if shape.type is not ShapeType.POINTS and min(sides) < TINY:
+        add(Slip.TINY, f"{sides[0]:.1f} x {sides[1]:.1f} pixels")
+    outside = min(box[0], box[1], width - box[2], height - box[3])
+    if not shape.rotation and shape.type is not ShapeType.POINTS and outside < -_NOISE:
+        add(Slip.OUTSIDE, f"it reaches {-outside:.1f} pixels over the edge")
+    return found
+
+
+def _twins(image: FinalImage) -> list[Finding]:
+    shapes = [annotation.shape for annotation in image.annotations]
+    overlaps = np.triu(np.where(same_label(shapes, shapes), overlap_matrix(shapes, shapes), 0.0), k=1)
+    return [
+        Finding(
+            Slip.DUPLICATE,
+            image.image_id,
+            shapes[column].label,
+            None if shapes[column].type is ShapeType.TAG else extent(shapes[column]),
+            f"another {shapes[row].label!r} is in its place (IoU {overlaps[row, column]:.2f})",
+        )
+        for row, column in np.argwhere(overlaps >= _TWIN)
+    ]
+
+
+def _unlikely(label: str, found: list[tuple[float, str, Box]]) -> list[Finding]:
+    if len(found) < _ENOUGH:
+        return []
+    logs: Floats = np.log(np.maximum([area for area, _, _ in found], 1e-6))
+    median = np.median(logs)
+    spread = 1.4826 * float(np.median(np.abs(logs - median)))
+    if not spread:
+        return []
+    far = np.abs(logs - median) > _UNLIKELY * spread
+    usual = np.exp(median)
+    return [
+        Finding(Slip.UNLIKELY_SIZE, image_id, label, box, f"{area:.0f} pixels², usual for {label!r} is {usual:.0f}")
+        for (area, image_id, box), is_far in zip(found, far, strict=True)
+        if is_far
+    ]
+
+
+def _has_place(annotation: Annotation) -> bool:
+    return annotation.shape.type is not ShapeType.TAG

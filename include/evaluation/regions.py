@@ -1,0 +1,72 @@
+"""Regions: polygons, masks, ellipses and turned rectangles as pixels, in COCO's run lengths."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from faster_coco_eval.core import mask as coco  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from include.lifecycle.boxes import corners_of
+from include.lifecycle.shapes import Shape, ShapeType
+
+Floats = NDArray[np.float64]
+Runs = dict[str, Any]  # COCO's: size (height, width) and packed counts
+
+_SIDES = 64  # of the polygon that stands for an ellipse
+
+
+def region_area(shape: Shape) -> float:
+    """The area of a region in pixels²: a mask's by its pixels, any other's by its outline (Gauss)."""
+    if shape.type is ShapeType.MASK:
+        return float(sum(shape.points[1:-4:2]))
+    xs, ys = _outline(shape).T
+    return abs(float(np.dot(xs, np.roll(ys, -1)) - np.dot(ys, np.roll(xs, -1)))) / 2
+
+
+def runs_of(shape: Shape, width: int, height: int) -> Runs:
+    """A region on an image of width x height pixels as COCO's run lengths, by COCO's own way of drawing polygons; what
+    is outside is cut off."""
+    if shape.type is ShapeType.MASK:
+        packed: Runs = coco.encode(np.asfortranarray(bitmap(shape, width, height)))
+        return packed
+    drawn: list[Runs] = coco.frPyObjects([_outline(shape).ravel().tolist()], height, width)
+    return drawn[0]
+
+
+def region_iou(a: Sequence[Runs], b: Sequence[Runs]) -> Floats:
+    """Intersection over union of every region in a with every one in b, all of one image: float64[n, m]."""
+    if not a or not b:
+        return np.zeros((len(a), len(b)))
+    return np.asarray(coco.iou(list(a), list(b), [0] * len(b)), dtype=np.float64).reshape(len(a), len(b))
+
+
+def bitmap(mask: Shape, width: int, height: int) -> NDArray[np.uint8]:
+    """A CVAT mask as uint8[height, width]: its run lengths go row by row through the box from its first to its last
+    column and row, beginning with pixels that are not in it."""
+    *runs, left, top, right, bottom = (int(value) for value in mask.points)
+    wide, high = right - left + 1, bottom - top + 1
+    inside = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8).reshape(high, wide)
+    canvas = np.zeros((height, width), np.uint8)
+    canvas[top : bottom + 1, left : right + 1] = inside[: height - top, : width - left]
+    return canvas
+
+
+def _outline(shape: Shape) -> Floats:
+    """float64[n, 2]: the corners."""
+    if shape.type is ShapeType.RECTANGLE:
+        return np.array(corners_of(shape), dtype=np.float64)
+    if shape.type is ShapeType.POLYGON:
+        return np.array(shape.points, dtype=np.float64).reshape(-1, 2)
+    x, y, right, top = shape.points  # an ellipse: centre, rightmost x, topmost y
+    angles = np.linspace(0, 2 * math.pi, _SIDES, endpoint=False)
+    turn = math.radians(shape.rotation)
+    across, along = (right - x) * np.cos(angles), (y - top) * np.sin(angles)
+    return np.stack(
+        [
+            x + across * math.cos(turn) - along * math.sin(turn),
+            y + across * math.sin(turn) + along * math.cos(turn),
+        ],
+        axis=1,
+    )

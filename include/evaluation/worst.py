@@ -1,0 +1,93 @@
+"""The worst images: those that a person should look at first, with what to draw on them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.evaluation.columns import Kind, Objects, Sheet
+from include.evaluation.errors import NAMES, kinds_of_errors
+from include.evaluation.overlaps import Pairs
+from include.lifecycle.boxes import Box
+from include.lifecycle.shapes import ShapeType
+
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An object to draw: its class, the box around it (x1, y1, x2, y2) in pixels (None for a tag, which is nowhere),
+    the corners of a polygon (flat, in pixels; else none), and what is wrong with it: a name of `ErrorTypes`, `not
+    found` for an annotation that a wrong prediction is near to, None where nothing is. The score is a prediction's."""
+
+    label: str
+    box: Box | None
+    outline: tuple[float, ...]
+    wrong: str | None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorstImage:
+    """An image with errors: how many predictions are wrong and how many annotations were not found, its size (width,
+    height in pixels), what was predicted and what is final."""
+
+    image_id: str
+    size: tuple[int, int]
+    wrong: int
+    not_found: int
+    predicted: tuple[Mark, ...]
+    final: tuple[Mark, ...]
+
+    @property
+    def errors(self) -> int:
+        """All errors; the more, the worse."""
+        return self.wrong + self.not_found
+
+
+def worst_images(sheet: Sheet, pairs: Pairs, right: Pairs, iou: float) -> tuple[WorstImage, ...]:
+    """The images with the most errors, at most 100, the worst first; of equal ones by id."""
+    kinds, missed = kinds_of_errors(sheet, pairs, right, iou)
+    unfound = np.ones(len(sheet.annotations), np.bool_)
+    unfound[right.annotation] = False
+    wrong = np.bincount(sheet.predictions.image[kinds > 0], minlength=sheet.images)
+    not_found = np.bincount(sheet.annotations.image[unfound], minlength=sheet.images)
+    order = np.argsort(-(wrong + not_found), kind="stable")[:MOST]
+    return tuple(
+        _image(sheet, int(place), kinds, unfound, missed) for place in order if wrong[place] + not_found[place]
+    )
+
+
+def _image(sheet: Sheet, place: int, kinds: np.ndarray, unfound: np.ndarray, missed: np.ndarray) -> WorstImage:
+    predicted = [
+        _mark(sheet, sheet.predictions, row, NAMES[kinds[row] - 1] if kinds[row] else None, scored=True)
+        for row in _rows(sheet.predictions, place)
+    ]
+    final = [
+        _mark(sheet, sheet.annotations, row, ("missed" if missed[row] else "not found") if unfound[row] else None)
+        for row in _rows(sheet.annotations, place)
+    ]
+    width, height = (int(side) for side in sheet.sizes[place])
+    return WorstImage(
+        sheet.image_ids[place],
+        (width, height),
+        wrong=sum(mark.wrong is not None for mark in predicted),
+        not_found=sum(mark.wrong is not None for mark in final),
+        predicted=tuple(predicted),
+        final=tuple(final),
+    )
+
+
+def _rows(objects: Objects, place: int) -> range:
+    return range(*np.searchsorted(objects.image, [place, place + 1]).tolist())
+
+
+def _mark(sheet: Sheet, objects: Objects, row: int, wrong: str | None, *, scored: bool = False) -> Mark:
+    x1, y1, x2, y2 = (float(value) for value in objects.box[row])
+    shape = objects.shapes.get(row)
+    return Mark(
+        label=sheet.labels[objects.label[row]],
+        box=None if objects.kind[row] == Kind.TAG else (x1, y1, x2, y2),
+        outline=shape.points if shape and shape.type is ShapeType.POLYGON else (),
+        wrong=wrong,
+        score=float(objects.score[row]) if scored else None,
+    )
