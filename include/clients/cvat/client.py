@@ -9,10 +9,12 @@ from urllib.parse import quote
 
 from include.clients.cvat.annotations import JobAnnotations
 from include.clients.cvat.backups import Backups
+from include.clients.cvat.blind import BlindJobs
 from include.clients.cvat.errors import NotFoundError
 from include.clients.cvat.exports import Exports
 from include.clients.cvat.imports import Imports
 from include.clients.cvat.issues import Issues
+from include.clients.cvat.quality import Quality
 from include.clients.cvat.records import (
     About,
     BucketAccess,
@@ -45,6 +47,8 @@ class CvatClient:
         self.imports = Imports(self._wire)
         self.backups = Backups(self._wire)
         self.issues = Issues(self._wire)
+        self.blind = BlindJobs(self._wire)
+        self.quality = Quality(self._wire)
         self.serverless = Serverless(self._wire)
 
     def __enter__(self) -> "CvatClient":

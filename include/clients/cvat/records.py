@@ -50,7 +50,8 @@ class CvatAccess:
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """A task without data to be: of a project, or with labels of its own in CVAT's form. A job has at most
-    `segment_size` frames (0: all), of which `overlap` are in the next one too (None: as CVAT likes)."""
+    `segment_size` frames (0: all), of which `overlap` are in the next one too (None: as CVAT likes), and so many
+    consensus replicas (none, or 2 to 11)."""
 
     name: str
     project_id: int | None
@@ -58,6 +59,7 @@ class NewTask:
     segment_size: int = 0
     overlap: int | None = None
     subset: str = ""
+    replicas: int = 0
 
     @property
     def form(self) -> Mapping[str, Any]:
@@ -67,9 +69,17 @@ class NewTask:
             "labels": list(self.labels) or None,
             "overlap": self.overlap,
             "subset": self.subset or None,
+            "consensus_replicas": self.replicas or None,
         }
         given = {key: value for key, value in chosen.items() if value is not None}
         return {"name": self.name, "segment_size": self.segment_size, **given}
+
+
+@dataclass(frozen=True, slots=True)
+class NotSupported:
+    """What a server does not have, or not for this account, in its own words: an answer, not a failure."""
+
+    reason: str
 
 
 class CvatTask(msgspec.Struct, frozen=True):
@@ -98,7 +108,8 @@ class User(msgspec.Struct, frozen=True):
 
 
 class CvatJob(msgspec.Struct, frozen=True):
-    """A job: frames start to stop, inclusive as CVAT counts. Dates are text as CVAT wrote them, for comparison."""
+    """A job: frames start to stop, inclusive as CVAT counts. Dates are text as CVAT wrote them, for comparison. The
+    assignee's is that of the last change of who it is; a replica has the job that it is a copy of."""
 
     id: int
     task_id: int
@@ -110,6 +121,8 @@ class CvatJob(msgspec.Struct, frozen=True):
     type: str
     created_date: str
     assignee: User | None = None
+    assignee_updated_date: str | None = None
+    parent_job_id: int | None = None
 
 
 class Operation(msgspec.Struct, frozen=True):
