@@ -68,6 +68,7 @@ class Picture:
 
     id: str
     name: str
+    size: tuple[int, int]
     first: tuple[Prediction, ...]
     second: tuple[Prediction, ...]
     features: bytes
@@ -107,7 +108,8 @@ def looked_at(photograph: Photograph) -> Picture:
     drawn = [_drawn(number, one.shape) for number, one in enumerate(found[0], 1)]
     left = as_reviewed(drawn, photograph.objects, picture.size, SEED, f"incoming/{photograph.name}")
     unseen, seen = flaws(drawn, photograph.objects), flaws(left, photograph.objects)
-    return Picture(image.id, photograph.name, found[0], found[1], look_of(picture).features, unseen, seen, tuple(left))
+    look = look_of(picture).features
+    return Picture(image.id, photograph.name, picture.size, found[0], found[1], look, unseen, seen, tuple(left))
 
 
 # Orders
@@ -270,7 +272,7 @@ def _reviewed(one: Picture) -> ReviewedImage:
         Annotation(one.id, Shape(drawn.label, ShapeType.RECTANGLE, drawn.box), "manual", number)
         for number, drawn in enumerate(one.drawn)
     )
-    return ReviewedImage(one.id, one.first, tuple(final), {}, 1.0, Acceptance.PERSON)
+    return ReviewedImage(one.id, one.first, tuple(final), {}, 1.0, Acceptance.PERSON, one.size)
 
 
 def _drawn(number: int, shape: Shape) -> Drawn:
