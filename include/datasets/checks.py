@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from include.datasets.coco import CocoAnnotation, CocoDocument, CocoImage, read_coco
+from include.datasets.coco import CocoDocument, read_coco
 from include.datasets.contents import ReleaseContents, from_json
+from include.datasets.objects import object_problems
 from include.datasets.release import CONTENTS, ManifestRow, coco_path, read_manifest
 from include.datasets.voc import count_voc
 from include.datasets.yolo import count_yolo
 from include.projects.fields import Format
-
-EDGE = 0.05  # pixels by which a box may reach over an image's edge: what rounding does
 
 
 def check_release(folder: Path) -> list[str]:
@@ -19,8 +18,9 @@ def check_release(folder: Path) -> list[str]:
 
     Looked at: that the files can be read; that labels, and counts by split and class, are those of
     `dataset.json`; that ids are unique and refer to something; that boxes have a size and are inside their
-    image (of a rotated one, the centre); that images and manifest name each other with the same size and
-    split; that the other formats have the same number of objects of each class on each image as COCO.
+    image (of a rotated one, the centre); that outlines, masks and keypoints are whole; that images and
+    manifest name each other with the same size and split; that the other formats have the same number of
+    objects of each class on each image as COCO.
     """
     try:
         contents = from_json((folder / CONTENTS).read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def _split_problems(split: str, document: CocoDocument, contents: ReleaseContent
         yield f"its categories are {categories}, not the labels {contents.labels} in order."
     if len(document.images) != contents.images[split]:
         yield f"it has {len(document.images)} images, not {contents.images[split]}."
-    counts = Counter(categories.get(annotation.category_id) for annotation in document.annotations)
+    counts = Counter(categories.get(number) for number in _category_ids(document))
     for label, count in contents.annotations[split].items():
         if counts[label] != count:
             yield f"it has {counts[label]} annotations of {label!r}, not {count}."
@@ -74,7 +74,19 @@ def _split_problems(split: str, document: CocoDocument, contents: ReleaseContent
         if annotation.image_id not in images:
             yield f"annotation {annotation.id} is of image {annotation.image_id}, which there is not."
         else:
-            yield from _box_problems(annotation, images[annotation.image_id])
+            yield from object_problems(annotation, images[annotation.image_id])
+    for image in document.images:
+        yield from (
+            f"a tag of {image.file_name} is of category {tag.category_id}, which there is not."
+            for tag in image.tags or ()
+            if tag.category_id not in categories
+        )
+
+
+def _category_ids(document: CocoDocument) -> Iterator[int]:
+    """Of all objects and tags."""
+    yield from (annotation.category_id for annotation in document.annotations)
+    yield from (tag.category_id for image in document.images for tag in image.tags or ())
 
 
 def _format_problems(folder: Path, split: str, document: CocoDocument, contents: ReleaseContents) -> Iterator[str]:
@@ -116,15 +128,3 @@ def _counted(
 
 def _twice(kind: str, ids: Sequence[int]) -> Iterator[str]:
     yield from (f"{kind} id {number} is there {count} times." for number, count in Counter(ids).items() if count > 1)
-
-
-def _box_problems(annotation: CocoAnnotation, image: CocoImage) -> Iterator[str]:
-    x, y, width, height = annotation.bbox
-    where = f"annotation {annotation.id} ({image.file_name}, {image.width}x{image.height}): box {annotation.bbox}"
-    if not (width > 0 and height > 0):
-        yield f"{where} has no size."
-    if annotation.attributes.get("rotation"):
-        x, y, width, height = x + width / 2, y + height / 2, 0, 0
-    inside_x = x >= -EDGE and x + width <= image.width + EDGE
-    if not (inside_x and y >= -EDGE and y + height <= image.height + EDGE):
-        yield f"{where} is not inside the image."

@@ -12,10 +12,13 @@ from pydantic import TypeAdapter
 from include.datasets.layout import check_names
 from include.datasets.splits import check_shares, split_of
 from include.lifecycle.boxes import Box, corners_of
-from include.lifecycle.images import Image, split_uri
+from include.lifecycle.extents import extent
+from include.lifecycle.geometry import fault
+from include.lifecycle.images import Header, Image, split_uri
+from include.lifecycle.masks import mask_of, pixels_of
 from include.lifecycle.reviews import Acceptance, Annotation
-from include.lifecycle.shapes import Shape
-from include.projects.fields import Format
+from include.lifecycle.shapes import Shape, ShapeType
+from include.projects.fields import HELD, Format
 
 Row = tuple[str, str, tuple[float, ...], float, bool, tuple[tuple[str, str], ...]]
 
@@ -26,7 +29,8 @@ DECIMALS = 2  # of a pixel or degree: what CVAT's interface and exports keep
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
     """What a project says of its releases: its name, the shares of the splits by name, the seed of their draw,
-    and the formats, of which COCO is always one.
+    and the formats, of which COCO is always one. Segments: YOLO has outlines instead of boxes, because every label of
+    the project is a polygon.
 
     Raises ValueError where the shares do not add up to 1, a split cannot name a file, or COCO is not among the formats.
     """
@@ -35,6 +39,7 @@ class ReleaseSettings:
     splits: Mapping[str, float]
     seed: str
     formats: tuple[Format, ...] = ("coco",)
+    segments: bool = False
 
     def __post_init__(self) -> None:
         if "coco" not in self.formats:
@@ -94,10 +99,10 @@ def contents_of(images: Sequence[ReleasedImage], labels: Sequence[str], settings
     """What a release of these images would hold, with labels in the project's order; nothing is written.
 
     Raises ValueError where two images share a key, an annotation is of another image, has an unknown label
-    or an attribute called `occluded` or `rotation`, or is no rectangle, or where a format cannot hold all of
-    the images.
+    or an attribute called `occluded` or `rotation`, or is malformed, or where a format cannot hold all of
+    the images or objects.
     """
-    _check_images(images, labels)
+    _check_images(images, labels, settings)
     check_names((released.key for released in images), labels, settings.formats)
     image_counts = Counter(split_in(settings, released) for released in images)
     class_counts = Counter(
@@ -130,12 +135,14 @@ def release_digest(images: Sequence[ReleasedImage], labels: Sequence[str], setti
     settled = asdict(settings) | {"formats": sorted(settings.formats)}
     if settled["formats"] == ["coco"]:
         del settled["formats"]  # as in the releases from before there were others: they keep their digests
+    if not settled["segments"]:
+        del settled["segments"]
     return _digest([rows, list(labels), settled])
 
 
 def canonical_shapes(released: ReleasedImage) -> list[Shape]:
-    """The shapes of an image, sorted by label and then by all else, with points and rotation (in 0..360)
-    rounded to two decimals. Equal canonical shapes make equal files."""
+    """The shapes and tags of an image, sorted by label and then by all else, with points and rotation (in 0..360)
+    rounded to two decimals, and masks in their smallest boxes. Equal canonical shapes make equal files."""
     return sorted((_canonical(annotation.shape) for annotation in released.annotations), key=_row)
 
 
@@ -166,7 +173,7 @@ def split_in(settings: ReleaseSettings, released: ReleasedImage) -> str:
     return split_of(released.image.etag, settings.splits, settings.seed)
 
 
-def _check_images(images: Sequence[ReleasedImage], labels: Sequence[str]) -> None:
+def _check_images(images: Sequence[ReleasedImage], labels: Sequence[str], settings: ReleaseSettings) -> None:
     """Raise ValueError where images and labels make no dataset; see `contents_of`."""
     keys = Counter(released.key for released in images)
     if twice := sorted(key for key, count in keys.items() if count > 1):
@@ -175,6 +182,7 @@ def _check_images(images: Sequence[ReleasedImage], labels: Sequence[str]) -> Non
     for released in images:
         for annotation in released.annotations:
             _check_annotation(released, annotation, known)
+            _check_held(annotation.shape, f"image {released.key}, shape {annotation.shape_id}", settings)
 
 
 def _check_annotation(released: ReleasedImage, annotation: Annotation, labels: set[str]) -> None:
@@ -190,23 +198,44 @@ def _check_annotation(released: ReleasedImage, annotation: Annotation, labels: s
     if taken := sorted(set(ATTRIBUTES) & {name for name, _ in shape.attributes}):
         raise ValueError(f"{where}: its attribute {taken[0]!r} has a name that releases need; call it otherwise")
     try:
-        corners_of(shape)
+        _check_form(shape, released.image.header)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
+def _check_held(shape: Shape, where: str, settings: ReleaseSettings) -> None:
+    """Raise ValueError for a shape that one of the formats does not hold."""
+    held = {name: HELD[name] for name in settings.formats} | ({"yolo": {"polygon"}} if settings.segments else {})
+    if refusing := [name for name, types in held.items() if shape.type not in types]:
+        told = ", ".join(sorted(held[refusing[0]]))
+        raise ValueError(f"{where}: it is a {shape.type}, and {refusing[0]} holds {told} alone")
+
+
+def _check_form(shape: Shape, header: Header) -> None:
+    """Raise ValueError for a malformed shape; a rectangle may reach over the image's edge, and is told of later."""
+    if shape.type is ShapeType.RECTANGLE:
+        corners_of(shape)
+    elif wrong := fault(shape.type, shape.points, shape.rotation, header.width, header.height):
+        raise ValueError(wrong)
+    elif shape.rotation % 360:
+        raise ValueError(f"a {shape.type} turned by {shape.rotation} degrees: only rectangles are turned")
+
+
 def _canonical(shape: Shape) -> Shape:
+    points = tuple(map(rounded, shape.points))
+    if shape.type is ShapeType.MASK:
+        points = mask_of(pixels_of(points), int(points[-4]), int(points[-3]))
     return replace(
         shape,
-        points=tuple(map(rounded, shape.points)),
+        points=points,
         rotation=rounded(shape.rotation % 360) % 360,
         attributes=tuple(sorted(shape.attributes)),
     )
 
 
 def _box(shape: Shape) -> Box:
-    xs, ys = zip(*corners_of(shape), strict=True)
-    return rounded(min(xs)), rounded(min(ys)), rounded(max(xs)), rounded(max(ys))
+    left, top, right, bottom = map(rounded, extent(shape))
+    return left, top, right, bottom
 
 
 def _row(shape: Shape) -> Row:

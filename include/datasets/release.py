@@ -87,7 +87,7 @@ def _write_split(
     with path.open("w", encoding="utf-8", newline="\n") as file:
         write_coco(file, f"{settings.name}, {split}", images, labels)
     if "yolo" in settings.formats:
-        write_yolo(folder / "yolo", split, images, labels)
+        write_yolo(folder / "yolo", split, images, labels, segments=settings.segments)
     if "voc" in settings.formats:
         write_voc(folder / "voc", settings.name, split, images)
 

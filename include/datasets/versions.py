@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from include.datasets.contents import ReleaseContents
+from include.datasets.contents import ReleaseContents, ReleaseSettings
 
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 
@@ -37,9 +37,10 @@ def next_version(
     digest is the same.
 
     - major, where what was learned or measured on the old version does not carry over: a label is gone,
-    renamed or in another place (its category id is another), or the shares or the seed changed (images cross
-    from one split to another); - minor: images came or went, labels came after the old ones, or formats came or
-    went; - patch: all else, such as annotations.
+    renamed or in another place (its category id is another), the shares or the seed changed (images cross
+    from one split to another), or YOLO has boxes instead of outlines or the other way
+    round; - minor: images came or went, labels came after the old ones, or formats came or went; - patch: all
+    else, such as annotations.
 
     The first version is 1.0.0. Raises ValueError where a previous version comes without its contents.
     """
@@ -73,7 +74,11 @@ def parse_tag(tag: str) -> tuple[str, Version]:
 def _breaks(old: ReleaseContents, new: ReleaseContents) -> bool:
     kept_labels = new.labels[: len(old.labels)] == old.labels
     same_draw = (old.settings.splits, old.settings.seed) == (new.settings.splits, new.settings.seed)
-    return not (kept_labels and same_draw)
+    return not (kept_labels and same_draw and _same_rows(old.settings, new.settings))
+
+
+def _same_rows(old: ReleaseSettings, new: ReleaseSettings) -> bool:
+    return old.segments == new.segments or "yolo" not in old.formats or "yolo" not in new.formats
 
 
 def _extent(contents: ReleaseContents) -> tuple[str, tuple[str, ...], set[str]]:

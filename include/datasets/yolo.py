@@ -1,4 +1,4 @@
-"""YOLO: the splits of a dataset in the detection format of docs.ultralytics.com/datasets/detect.
+"""YOLO: the splits of a dataset in the formats of docs.ultralytics.com/datasets/detect and /segment.
 
 `yolo/data.yaml` names the classes and the splits' lists of images; `yolo/<split>.zip` holds a split's list and an
 image's labels each. Unpacked beside `data.yaml`, with every image under `images/<key>`, they are what Ultralytics
@@ -6,7 +6,7 @@ reads.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -14,8 +14,10 @@ import yaml
 from include.datasets.archives import read_archive, write_archive
 from include.datasets.contents import ReleasedImage, canonical_shapes, visible_box
 from include.datasets.layout import yolo_image, yolo_labels
+from include.lifecycle.shapes import Shape
 
 DATA = "data.yaml"
+Shares = Sequence[float]  # of the image's width and height
 
 
 def write_data(folder: Path, splits: Iterable[str], labels: Sequence[str]) -> None:
@@ -26,9 +28,14 @@ def write_data(folder: Path, splits: Iterable[str], labels: Sequence[str]) -> No
     (folder / DATA).write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_yolo(folder: Path, split: str, images: Sequence[ReleasedImage], labels: Sequence[str]) -> None:
-    """Write a split's archive into the format's folder. An image without objects has an empty file of labels."""
-    write_archive(folder / f"{split}.zip", _files(split, sorted(images, key=lambda image: image.key), labels))
+def write_yolo(
+    folder: Path, split: str, images: Sequence[ReleasedImage], labels: Sequence[str], *, segments: bool
+) -> None:
+    """Write a split's archive into the format's folder: outlines, if all objects are polygons, or else the upright
+    boxes around objects. Ultralytics misreads a file that has both. An image without objects has an empty file of
+    labels."""
+    row = _outline if segments else _box
+    write_archive(folder / f"{split}.zip", _files(split, sorted(images, key=lambda image: image.key), labels, row))
 
 
 def count_yolo(folder: Path, split: str, keys: Iterable[str]) -> dict[str, Counter[str]]:
@@ -60,17 +67,29 @@ def _classes(folder: Path) -> dict[str, str]:
         raise ValueError(f"{DATA} has no classes by number under `names`") from error
 
 
-def _files(split: str, ordered: Sequence[ReleasedImage], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _files(
+    split: str, ordered: Sequence[ReleasedImage], labels: Sequence[str], row: Callable[[ReleasedImage, Shape], Shares]
+) -> Iterator[tuple[str, str]]:
     yield f"{split}.txt", "".join(f"./{yolo_image(image.key)}\n" for image in ordered)
     numbers = {label: number for number, label in enumerate(labels)}
     for image in ordered:
-        lines = (_line(numbers[shape.label], visible_box(image, shape), image) for shape in canonical_shapes(image))
+        lines = (_line(numbers[shape.label], row(image, shape)) for shape in canonical_shapes(image))
         yield yolo_labels(image.key), "".join(lines)
 
 
-def _line(number: int, box: tuple[float, float, float, float], image: ReleasedImage) -> str:
-    """Class, centre x, centre y, width and height of a box, as shares of the image's, to six decimals."""
-    left, top, right, bottom = box
-    width, height = image.image.header.width, image.image.header.height
-    shares = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height)
+def _line(number: int, shares: Shares) -> str:
+    """Class, then shares, to six decimals."""
     return f"{number} {' '.join(f'{share:.6f}' for share in shares)}\n"
+
+
+def _box(image: ReleasedImage, shape: Shape) -> Shares:
+    """Centre x, centre y, width and height."""
+    left, top, right, bottom = visible_box(image, shape)
+    width, height = image.image.header.width, image.image.header.height
+    return (left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height
+
+
+def _outline(image: ReleasedImage, shape: Shape) -> Shares:
+    """x1, y1, x2, …: Ultralytics leaves out an image where one of them is not in 0..1."""
+    sides = (image.image.header.width, image.image.header.height)
+    return [min(max(value / sides[place % 2], 0.0), 1.0) for place, value in enumerate(shape.points)]

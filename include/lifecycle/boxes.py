@@ -12,11 +12,10 @@ def corners_of(shape: Shape) -> tuple[Corner, Corner, Corner, Corner]:
     """The corners (x, y) of a rectangle in pixels, clockwise from the one that is top left before its
     rotation.
 
-    Raises ValueError where the shape is no rectangle: a polygon's box, say, would look like a polygon and be
-    none.
+    Raises ValueError where the shape is no rectangle.
     """
     if shape.type is not ShapeType.RECTANGLE:
-        raise ValueError(f"a {shape.type} ({shape.label!r}) cannot be measured or released yet, only rectangles can")
+        raise ValueError(f"a {shape.type} ({shape.label!r}) has no corners: only rectangles have")
     if len(shape.points) != 4 or not all(map(math.isfinite, (*shape.points, shape.rotation))):
         raise ValueError(f"a rectangle ({shape.label!r}) needs four finite numbers and a finite rotation: {shape}")
     left, right = sorted(shape.points[::2])

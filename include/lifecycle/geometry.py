@@ -31,8 +31,9 @@ def fault(type_: ShapeType, points: Points, rotation: float, width: int, height:
     if not math.isfinite(rotation):
         return f"a {type_} turned by {rotation} degrees"
     if not _fits(type_, points, rotation, width, height):
-        told = list(points[-4:] if type_ is ShapeType.MASK else points)
-        return f"a {type_} that is inverted or not inside {width} x {height} pixels: {told}"
+        if type_ is ShapeType.MASK:
+            return f"a mask that is empty, not whole or not inside {width} x {height} pixels: {list(points[-4:])}"
+        return f"a {type_} that is inverted or not inside {width} x {height} pixels: {list(points)}"
     return None
 
 
@@ -56,8 +57,11 @@ def _within(values: Points, most: int) -> bool:
 
 
 def _mask_fits(points: Points, width: int, height: int) -> bool:
-    """A mask is run lengths, then the first and last column and row it covers: left, top, right, bottom."""
+    """A mask is run lengths, then the first and last column and row it covers: left, top, right, bottom. All are whole
+    numbers, and there is a pixel in it."""
     *runs, left, top, right, bottom = points
+    if not all(value.is_integer() for value in map(float, points)):
+        return False
     if not (0 <= left <= right < width and 0 <= top <= bottom < height):
         return False
-    return min(runs) >= 0 and sum(runs) == (right - left + 1) * (bottom - top + 1)
+    return min(runs) >= 0 and sum(runs) == (right - left + 1) * (bottom - top + 1) and sum(runs[1::2]) > 0

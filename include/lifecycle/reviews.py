@@ -19,8 +19,9 @@ class Acceptance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One final annotation of an image. The shape id is CVAT's: it links an annotation to what was applied, and is
-    not part of any digest. The source is CVAT's word (`manual`, `auto`, `semi-auto`, …)."""
+    """One final annotation of an image. The shape id is CVAT's, a tag's is its negative (CVAT numbers them apart): it
+    links an annotation to what was applied, and is not part of any digest. The source is CVAT's word (`manual`,
+    `auto`, `semi-auto`, …)."""
 
     image_id: str
     shape: Shape

@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from include.lifecycle.extents import extent, overlap
 from include.lifecycle.predictions import Prediction
+from include.lifecycle.shapes import ShapeType
 from include.projects.fields import Order
 
 T = TypeVar("T", bound=Hashable)
@@ -70,31 +72,19 @@ def _apart(a: Sequence[Prediction], b: Sequence[Prediction], iou: float) -> floa
         return 0.0
     pairs = [(_overlap(one, other), i, j) for i, one in enumerate(a) for j, other in enumerate(b)]
     left, right = set[int](), set[int]()
-    for overlap, i, j in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
-        if overlap >= iou and i not in left and j not in right:
+    for common, i, j in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+        if common >= iou and i not in left and j not in right:
             left.add(i)
             right.add(j)
     return 1 - 2 * len(left) / (len(a) + len(b))
 
 
 def _overlap(one: Prediction, other: Prediction) -> float:
-    """Intersection over union of the boxes around two objects of the same label; 0 for others."""
+    """Intersection over union of the boxes around two objects of the same label, 1 for two tags; 0 for others."""
     if one.shape.label != other.shape.label:
         return 0.0
-    a, b = _extent(one), _extent(other)
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if a == b:
-        return 1.0
-    if width <= 0 or height <= 0:
-        return 0.0
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height
-    return width * height / union
-
-
-def _extent(one: Prediction) -> tuple[float, float, float, float]:
-    points = one.shape.points
-    if not points:
-        return (0.0, 0.0, 0.0, 0.0)  # a tag is on the whole image
-    x, y = points[::2], points[1::2]
-    return min(x), min(y), max(x), max(y)
+    tags = [shape.shape.type is ShapeType.TAG for shape in (one, other)]
+    if any(tags):
+        return float(all(tags))  # a tag is on the whole image
+    a, b = extent(one.shape), extent(other.shape)
+    return 1.0 if a == b else overlap(a, b)

@@ -1,9 +1,9 @@
 """What a project file is made of: sections, and kinds of values, each with what it must look like."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import (
@@ -90,6 +90,13 @@ def _is_secret(key: str) -> bool:
 
 
 Format = Literal["coco", "yolo", "voc"]
+LabelType = Literal["rectangle", "polygon", "mask", "points", "tag"]
+HELD: Mapping[Format, frozenset[LabelType]] = {
+    "coco": frozenset(get_args(LabelType)),
+    "yolo": frozenset({"rectangle", "polygon", "mask"}),
+    "voc": frozenset({"rectangle"}),
+}
+"""What each format holds."""
 Order = Literal["uri", "random", "least_confidence", "margin", "entropy", "disagreement"]
 DataMode = Literal["link", "copy"]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,11 +1,13 @@
 """The labels of a project, as CVAT knows them."""
 
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from include.projects.fields import FormerNames, LabelName, Section
+from include.projects.fields import HELD, Format, FormerNames, LabelName, LabelType, Section
 
+_OTHERS = ("any", "polyline", "ellipse", "cuboid", "skeleton")  # that CVAT knows
 _TAKEN = ("occluded", "rotation")  # attributes that every released object has, named as in CVAT's COCO export
 
 
@@ -68,13 +70,23 @@ class Label(Section):
     renamed_from: FormerNames = Field(
         default=(), description="The label's former name, or a list of them: renames it in CVAT. Keep them for ever."
     )
-    type: Literal["rectangle"] = Field(default="rectangle", description="The shape that is drawn.")
+    type: LabelType = Field(
+        default="rectangle",
+        description="The shape that is drawn; points are keypoints, and a tag is said of the whole image.",
+    )
     attributes: tuple[Attribute, ...] = Field(default=(), description="What people say of each object.")
 
     @property
     def all_names(self) -> tuple[str, ...]:
         """The name and the former names."""
         return (self.name, *self.renamed_from)
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _carried(cls, value: object) -> object:
+        if value in _OTHERS:
+            raise ValueError(f"{value} is not offered: choose {', '.join(get_args(LabelType))}")
+        return value
 
     @field_validator("attributes")
     @classmethod
@@ -87,3 +99,15 @@ def check_names(what: str, names: list[str]) -> None:
     """Raise ValueError where a name is there twice."""
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{what} must have different names; twice: {', '.join(twice)}")
+
+
+def check_held(labels: Iterable[Label], formats: Iterable[Format]) -> None:
+    """Raise ValueError where a format of the releases does not hold what is drawn for a label."""
+    for name in formats:
+        for label in labels:
+            if label.type not in HELD[name]:
+                held = ", ".join(sorted(HELD[name]))
+                raise ValueError(
+                    f"release.formats has {name}, which holds {held} alone, and the label {label.name!r} is of the "
+                    f"type {label.type}: leave {name} out"
+                )

@@ -20,7 +20,7 @@ from include.projects.fields import (
     Share,
     SplitName,
 )
-from include.projects.labels import Attribute, Label, check_names
+from include.projects.labels import Attribute, Label, check_held, check_names
 from include.projects.routing import Routing
 
 __all__ = ["Attribute", "Label", "Project"]
@@ -241,6 +241,11 @@ class Project(Section):
         named = {*self.routing.by_label, *self.routing.always_review.labels}
         if unknown := sorted(named - known):
             raise ValueError(f"routing names what is none of the labels: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _releasable(self) -> Self:
+        check_held(self.labels, self.release.formats)
         return self
 
     @field_validator("annotators")

@@ -205,7 +205,8 @@ def _labels(project: Project) -> list[str]:
 
 def _settings(project: Project) -> ReleaseSettings:
     release = project.release
-    return ReleaseSettings(project.name, release.splits, release.split_seed, release.formats)
+    segments = "yolo" in release.formats and all(label.type == "polygon" for label in project.labels)
+    return ReleaseSettings(project.name, release.splits, release.split_seed, release.formats, segments)
 
 
 def _released_images(

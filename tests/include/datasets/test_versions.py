@@ -41,6 +41,15 @@ def test_what_follows_1_4_2(contents: ReleaseContents, version: str | None) -> N
     assert following == (Version.parse(version) if version else None)
 
 
+def test_outlines_instead_of_boxes_are_major_where_both_are_yolo() -> None:
+    boxes, outlines = (replace(SETTINGS, formats=("coco", "yolo"), segments=segments) for segments in (False, True))
+    old, new = (contents_of([replace(FIRST, annotations=())], LABELS, one) for one in (boxes, outlines))
+    assert str(next_version("1.4.2", old, new)) == "2.0.0"
+    without = contents_of([replace(FIRST, annotations=())], LABELS, SETTINGS)
+    assert str(next_version("1.4.2", without, new)) == "1.5.0"
+    assert str(next_version("1.4.2", new, without)) == "1.5.0"
+
+
 def test_the_order_of_formats_makes_no_version() -> None:
     one, other = (
         contents_of([FIRST, SECOND], LABELS, replace(SETTINGS, formats=formats))

@@ -34,7 +34,7 @@ def test_whole_turns_change_nothing() -> None:
 
 
 def test_other_shapes_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"a polygon \('word'\) cannot be measured"):
+    with pytest.raises(ValueError, match=r"a polygon \('word'\) has no corners"):
         box_of(Shape("word", ShapeType.POLYGON, (0, 0, 1, 0, 1, 1)))
 
 

@@ -40,6 +40,23 @@ def test_what_two_decimals_cannot_tell_is_tolerated_at_the_border(right: float, 
     assert (fault(ShapeType.RECTANGLE, (0.0, 0.0, right, 48.0), 0.0, WIDTH, HEIGHT) is None) is ok
 
 
+@pytest.mark.parametrize(
+    ("points", "ok"),
+    [
+        ((0.0, 4.0, 62.0, 46.0, 63.0, 47.0), True),
+        ((1.0, 2.0, 1.0, 62.0, 46.0, 63.0, 47.0), True),
+        ((4.0, 62.0, 46.0, 63.0, 47.0), False),  # empty
+        ((0.0, 3.0, 62.0, 46.0, 63.0, 47.0), False),  # less than its box
+        ((0.0, 4.0, 63.0, 46.0, 64.0, 47.0), False),  # outside
+        ((0.5, 3.5, 62.0, 46.0, 63.0, 47.0), False),
+        ((-1.0, 5.0, 62.0, 46.0, 63.0, 47.0), False),
+        ((0.0, math.inf, 62.0, 46.0, 63.0, 47.0), False),
+    ],
+)
+def test_a_mask_has_the_pixels_of_its_box(points: tuple[float, ...], ok: bool) -> None:
+    assert (fault(ShapeType.MASK, points, 0.0, WIDTH, HEIGHT) is None) is ok
+
+
 def test_the_words_say_the_image_and_the_points() -> None:
     said = fault(ShapeType.RECTANGLE, (1.0, 2.0, 70.0, 9.0), 0.0, WIDTH, HEIGHT)
     assert said == "a rectangle that is inverted or not inside 64 x 48 pixels: [1.0, 2.0, 70.0, 9.0]"

@@ -49,6 +49,19 @@ def test_disagreement_by_hand() -> None:
     assert disagreement([a, a, []]) == pytest.approx(2 / 3)  # of three pairs, two disagree
 
 
+def of(type_: ShapeType, *points: float) -> Prediction:
+    return Prediction("p", "image", "model@1", Shape("word", type_, points), 0.5)
+
+
+def test_objects_of_all_types_are_compared_by_the_boxes_around_them() -> None:
+    """A mask of 2 x 2 pixels from (10, 10) on is the polygon around them; a point is one that is a pixel further."""
+    mask, around = of(ShapeType.MASK, 0, 4, 10, 10, 11, 11), of(ShapeType.POLYGON, 10, 10, 12, 10, 12, 12, 10, 12)
+    point, near, far = (of(ShapeType.POINTS, left, 50.0) for left in (20.0, 21.0, 40.0))
+    tag = of(ShapeType.TAG)
+    assert disagreement([[mask, point, tag], [tag, near, around]]) == 0.0
+    assert disagreement([[mask], [tag]]) == disagreement([[point], [far]]) == 1.0
+
+
 @given(st.permutations(range(30)), st.permutations(range(30)), st.integers(0, 30), st.floats(0, 1))
 def test_two_orders_become_one_in_which_each_item_is_once(
     first: list[int], second: list[int], cut: int, share: float

@@ -79,7 +79,11 @@ def test_six_facts_make_a_project() -> None:
         ("labels", [], "needs a label"),
         ("labels", [{"name": "a"}, {"name": "b"}, {"name": "a"}], "different names; twice: a"),
         ("labels.0.name", " bird", "without blanks"),
-        ("labels.0.type", "polygon", "'rectangle'"),
+        ("labels.0.type", "box", "'rectangle', 'polygon', 'mask', 'points' or 'tag'"),
+        *(
+            ("labels.0.type", type_, f"{type_} is not offered: choose rectangle, polygon, mask, points, tag")
+            for type_ in ("polyline", "ellipse", "cuboid", "skeleton", "any")
+        ),
         ("cvat.request_timeout", "PT0S", "greater than 0"),
         ("annotators", [], "needs an annotator"),
         ("annotators.0.model", "", "at least 1 character"),
@@ -114,6 +118,33 @@ def test_a_broken_rule_is_told(path: str, value: object, sentence: str) -> None:
     told = problem(path, value)
     assert told.startswith(path.split(".")[0])
     assert sentence in told
+
+
+@pytest.mark.parametrize("type_", ["rectangle", "polygon", "mask", "points", "tag"])
+def test_a_label_is_of_one_of_five_types(type_: str) -> None:
+    assert Project.model_validate(with_value("labels.0.type", type_)).labels[0].type == type_
+
+
+@pytest.mark.parametrize(
+    ("type_", "formats", "sentence"),
+    [
+        (
+            "polygon",
+            ["coco", "voc"],
+            "has voc, which holds rectangle alone, and the label 'bird' is of the type polygon",
+        ),
+        ("mask", ["voc", "coco"], "leave voc out"),
+        ("points", ["coco", "yolo"], "has yolo, which holds mask, polygon, rectangle alone, and the label 'bird'"),
+        ("tag", ["coco", "yolo"], "is of the type tag: leave yolo out"),
+    ],
+)
+def test_a_format_that_cannot_hold_a_label_is_told_when_the_file_is_read(
+    type_: str, formats: list[str], sentence: str
+) -> None:
+    content = with_value("labels.0.type", type_)
+    content["release"]["formats"] = formats
+    with pytest.raises(ValidationError, match=sentence):
+        Project.model_validate(content)
 
 
 def test_a_label_has_one_former_name_or_several() -> None:
