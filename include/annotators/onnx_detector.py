@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from include.annotators.detector import Detector, DetectorSettings
+from include.annotators.digests import model_digest
 from include.annotators.networks import OnnxNetwork
 
 
@@ -20,3 +21,8 @@ class OnnxDetector(Detector):
     def __init__(self, weights: Path | str, **settings: object) -> None:
         stated = Settings.model_validate(settings)
         super().__init__(OnnxNetwork(Path(weights), stated.threads), stated)
+
+    @classmethod
+    def version_of(cls, weights: Path | str, **settings: object) -> str:
+        """The version that the annotator would have, without loading the network."""
+        return cls._version(model_digest(Path(weights)), Settings.model_validate(settings))

@@ -59,7 +59,11 @@ class PictureModel(ABC):
     @property
     def version(self) -> str:
         """The decoder's revision, 8 digits of the network's digest, 8 of that of the settings that change answers."""
-        return f"{self.revision}-{self._network.digest[:8]}-{self._settings.digest()}"
+        return self._version(self._network.digest, self._settings)
+
+    @classmethod
+    def _version(cls, digest: str, settings: ModelSettings) -> str:
+        return f"{cls.revision}-{digest[:8]}-{settings.digest()}"
 
     @property
     def batch_size(self) -> int:

@@ -5,15 +5,18 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version as package_version
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cvat_sdk.auto_annotation as cvataa
 import cvat_sdk.models as models
 import numpy as np
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
-from rapidocr import RapidOCR
-from rapidocr.utils.output import RapidOCROutput
+
+if TYPE_CHECKING:  # with its engines it takes more than a second to import, which the version does not need
+    from rapidocr import RapidOCR
 
 # PP-OCR's finder, turner and reader, inside rapidocr's wheel. Named by path, so that nothing looks for a download.
 _WEIGHTS = {
@@ -51,8 +54,12 @@ class RapidOcrText:
     @property
     def version(self) -> str:
         """rapidocr's version, 8 digits of the weights' SHA-256, 8 of that of the settings that change answers."""
-        settings = self._settings.model_dump_json(exclude={"threads"})
-        return f"{package_version('rapidocr')}-{_weights_digest()}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+        return _version(self._settings)
+
+    @classmethod
+    def version_of(cls, **settings: object) -> str:
+        """The version that the annotator would have, without loading the networks."""
+        return _version(Settings.model_validate(settings))
 
     @property
     def spec(self) -> cvataa.DetectionFunctionSpec:
@@ -63,6 +70,8 @@ class RapidOcrText:
     def detect(
         self, context: cvataa.DetectionFunctionContext, image: PIL.Image.Image
     ) -> Sequence[models.LabeledShapeRequest]:
+        from rapidocr.utils.output import RapidOCROutput
+
         found = self._engine(np.ascontiguousarray(np.asarray(image)[:, :, ::-1]))  # it takes BGR
         if not isinstance(found, RapidOCROutput) or found.boxes is None or not found.txts or not found.scores:
             return []  # nothing was found, or nothing of it could be read
@@ -91,8 +100,15 @@ def _rectangle(quad: np.ndarray, text: str, score: float, size: tuple[int, int])
     return cvataa.rectangle(label, [left, top, right, bottom], score=float(score), attributes=attributes)
 
 
-def _engine(settings: Settings) -> RapidOCR:
-    folder = files("rapidocr") / "models"
+def _version(settings: Settings) -> str:
+    stated = hashlib.sha256(settings.model_dump_json(exclude={"threads"}).encode()).hexdigest()[:8]
+    return f"{package_version('rapidocr')}-{_weights_digest()}-{stated}"
+
+
+def _engine(settings: Settings) -> "RapidOCR":
+    from rapidocr import RapidOCR
+
+    folder = _folder()
     return RapidOCR(
         params={
             **{f"{part}.model_path": str(folder / name) for part, name in _WEIGHTS.items()},
@@ -109,5 +125,13 @@ def _engine(settings: Settings) -> RapidOCR:
 def _weights_digest() -> str:
     digest = hashlib.sha256()
     for name in _WEIGHTS.values():
-        digest.update((files("rapidocr") / "models" / name).read_bytes())
+        digest.update((_folder() / name).read_bytes())
     return digest.hexdigest()[:8]
+
+
+def _folder() -> Path:
+    """Where the package keeps its weights; it is not imported for that."""
+    spec = find_spec("rapidocr")
+    assert spec
+    assert spec.origin
+    return Path(spec.origin).parent / "models"

@@ -1,7 +1,7 @@
 """Annotators by name, as a project's YAML gives them: a name and settings."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -46,6 +46,16 @@ class BatchedFunction(Protocol):
     def detect_batch(self, images: Sequence[PIL.Image.Image]) -> list[list[Any]]: ...
 
 
+@runtime_checkable
+class Foretelling(Protocol):
+    """What a class of VersionedFunctions may have besides: the version that its instance would have.
+
+    It is given what the class is given, and says it without loading the model: planning needs no more.
+    """
+
+    def version_of(self, **arguments: Any) -> str: ...
+
+
 class AnnotatorUnavailable(RuntimeError):
     """An annotator cannot be asked now; that says nothing about the picture it was asked about."""
 
@@ -71,8 +81,11 @@ class Annotator:
     def loaded(self) -> Version:
         """What plans need to know of it. A function whose scores say nothing says so: `scored` is False; so does one
         that is asked in CVAT: `deferred` is True."""
-        function = self.function
-        return Version(self.id, getattr(function, "scored", True), getattr(function, "deferred", False))
+        return _version(self.id, self.function)
+
+
+def _version(id_: str, function: object) -> Version:
+    return Version(id_, getattr(function, "scored", True), getattr(function, "deferred", False))
 
 
 def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None) -> Annotator:
@@ -82,17 +95,35 @@ def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, we
     The attribute is a class or function that takes the settings as keyword arguments, and `weights` where a file is
     given, and returns a VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
     """
-    make = _find(model, _KNOWN.get(model, model))
-    file = {} if weights is None else {"weights": weights}
-    try:
-        function = make(**settings, **file)
-    except (TypeError, ValueError) as error:
-        given = f"the settings {dict(settings)}" + (" with weights" if file else "")
-        raise UnknownAnnotator(f"annotator {model!r} does not take {given}: {error}") from error
+    function = _called(_found(model), model, settings, weights)
     lacking = [part for part in ("spec", "detect", "version") if not hasattr(function, part)]
     if lacking:
         raise UnknownAnnotator(f"annotator {model!r} makes no detection function: it lacks {', '.join(lacking)}")
     return Annotator(name or model, function.version, function)
+
+
+def version(
+    model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None
+) -> Version:
+    """What plans need to know of the annotator that `load` would make of the same. The model is loaded only where
+    there is no other way to know it. Raises UnknownAnnotator."""
+    make = _found(model)
+    if not isinstance(make, Foretelling):
+        return load(model, settings, name=name, weights=weights).loaded
+    return _version(f"{name or model}@{_called(make.version_of, model, settings, weights)}", make)
+
+
+def _called(make: Callable[..., Any], model: str, settings: Mapping[str, Any], weights: Path | None) -> Any:
+    file = {} if weights is None else {"weights": weights}
+    try:
+        return make(**settings, **file)
+    except (TypeError, ValueError) as error:
+        given = f"the settings {dict(settings)}" + (" with weights" if file else "")
+        raise UnknownAnnotator(f"annotator {model!r} does not take {given}: {error}") from error
+
+
+def _found(model: str) -> Any:
+    return _find(model, _KNOWN.get(model, model))
 
 
 def _find(name: str, path: str) -> Any:

@@ -81,7 +81,7 @@ def _labels(clients: ProjectClients) -> str:
 
 
 def _annotators(clients: ProjectClients) -> str:
-    names = ", ".join(version.id for version in clients.versions)
+    names = ", ".join(clients.annotator(place).id for place in range(len(clients.project.annotators)))
     return f"{names}: loaded, and nothing that they say is unknown to the project"
 
 

@@ -98,8 +98,14 @@ class ProjectClients:
 
     @cached_property
     def versions(self) -> "list[Version]":
-        """The project's annotators in the file's order; each model is loaded for it."""
-        return [self.annotator(place).loaded for place in range(len(self.project.annotators))]
+        """The project's annotators in the file's order; a model is loaded only where its version is not known without.
+        What it may say is looked at when it is asked."""
+        from include.annotators.registry import version
+
+        return [
+            version(section.model, section.settings, name=section.name, weights=self._weights(section.weights))
+            for section in self.project.annotators
+        ]
 
     def annotator(self, place: int) -> "Annotator":
         """A model that pre-annotates, by its place in the file."""

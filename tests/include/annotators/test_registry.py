@@ -1,9 +1,12 @@
+import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from include.annotators.registry import Annotator, UnknownAnnotator, load
+from include.annotators.registry import Annotator, UnknownAnnotator, load, version
+from tests.include.annotators import networks
 
 OWN = '''
 import cvat_sdk.auto_annotation as cvataa
@@ -61,3 +64,42 @@ def test_a_users_own_annotator_takes_its_settings(own_module: str) -> None:
 def test_what_cannot_be_loaded_is_told(own_module: str, name: str, settings: dict[str, object], what: str) -> None:
     with pytest.raises(UnknownAnnotator, match=what):
         load(name, settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "make"),
+    [
+        ("onnx_detector", {"min_score": 0.4, "threads": 2}, networks.yolov8),
+        ("onnx_segmenter", {"drawn": "masks", "classes": list("nrgb")}, networks.segments),
+        ("rapidocr", {"min_score": 0.7, "threads": 2}, None),
+        ("nuclio", {"function": "eye", "mapping": {"car": "car"}}, None),
+        ("own_annotators:Corners", {"side": 5}, None),
+    ],
+    ids=["detector", "segmenter", "rapidocr", "nuclio", "own"],
+)
+def test_the_version_that_is_known_before_is_that_of_the_loaded_annotator(
+    own_module: str, tmp_path: Path, model: str, settings: dict[str, object], make: networks.Make | None
+) -> None:
+    assert own_module
+    weights = make and networks.save(tmp_path / "model.onnx", make)
+    assert (
+        version(model, settings, name="it", weights=weights) == load(model, settings, name="it", weights=weights).loaded
+    )
+
+
+def test_no_model_is_loaded_to_know_its_version(tmp_path: Path) -> None:
+    """A file that is no network has a version as well; what it lacks is told when it is asked."""
+    weights = tmp_path / "model.onnx"
+    weights.write_bytes(b"nothing")
+    digest = hashlib.sha256(b"nothing").hexdigest()[:8]
+    assert version("onnx_detector", {}, weights=weights).id.startswith(f"onnx_detector@1-{digest}-")
+    code = (
+        "import sys; from include.annotators.registry import version; version('rapidocr', {});"
+        "assert 'rapidocr' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_settings_are_checked_where_only_the_version_is_wanted() -> None:
+    with pytest.raises(UnknownAnnotator, match=r"min_score\n.*less than or equal to 1"):
+        version("rapidocr", {"min_score": 2})

@@ -36,6 +36,7 @@ def test_a_model_is_made_with_its_file_which_is_checked_against_what_is_stated(t
     file.write_text(text.replace("{name: word}", "{name: red}, {name: green}, {name: blue}"))
     with ProjectClients(str(file)) as clients:
         assert clients.annotator(0).name == "shapes"
+        assert clients.versions == [clients.annotator(0).loaded]
     file.write_text(file.read_text().replace(digest, "f" * 64))
     with pytest.raises(AirflowFailException, match=digest), ProjectClients(str(file)) as clients:
         clients.annotator(0)
