@@ -95,7 +95,7 @@ def _collect(
     if isinstance(content, CvatError):
         raise content
     images = _images(job, content.deleted_frames, ledger)
-    annotations = _annotations(job, images, content.annotations, labels)
+    annotations = annotations_of(range(job.start, job.stop), images, content.annotations, labels)
     revision = Revision(
         id=revision_id(images.values(), annotations),
         batch_id=job.batch_id,
@@ -108,8 +108,15 @@ def _collect(
         finished_at=datetime.fromisoformat(found.updated_date).astimezone(UTC).isoformat(),
     )
     uri = store.write(f"revisions/{project.name}", revision_table(revision))
-    ledger.reviews.add(project.name, revision, uri, found.updated_date)
+    ledger.reviews.add(project.name, revision, uri, found.updated_date, assigned_at(found))
     log.info("%s: revision %s, %s, %d annotations", where, revision.id[:12], revision.accepted, len(annotations))
+
+
+def assigned_at(found: CvatJob) -> datetime | None:
+    """When the person who has a job was given it, by the server's clock, where CVAT tells."""
+    if found.assignee is None or found.assignee_updated_date is None:
+        return None
+    return datetime.fromisoformat(found.assignee_updated_date)
 
 
 def _images(job: Job, deleted: Set[int], ledger: Ledger) -> Mapping[int, str]:
@@ -118,17 +125,17 @@ def _images(job: Job, deleted: Set[int], ledger: Ledger) -> Mapping[int, str]:
     return {frame: image_ids[frame] for frame in range(job.start, job.stop) if frame not in deleted}
 
 
-def _annotations(
-    job: Job, images: Mapping[int, str], drawn: Annotations, labels: ProjectLabels
+def annotations_of(
+    frames: range, images: Mapping[int, str], drawn: Annotations, labels: ProjectLabels
 ) -> tuple[Annotation, ...]:
-    """What is drawn on the images. Raises JobError for what Labelcycle does not carry."""
+    """What is drawn on the images of a job of these frames. Raises JobError for what Labelcycle does not carry."""
     if drawn.tracks:
         raise JobError(
             f"it has {len(drawn.tracks)} tracks, and only shapes and tags are carried: draw each of their objects as a "
             "shape, and delete the tracks"
         )
-    if strays := [shape for shape in drawn.objects if not job.start <= shape.frame < job.stop]:
-        raise JobError(f"{_name(strays[0])} is on frame {strays[0].frame}, and the job ends at {job.stop - 1}")
+    if strays := [shape for shape in drawn.objects if shape.frame not in frames]:
+        raise JobError(f"{_name(strays[0])} is on frame {strays[0].frame}, and the job ends at {frames.stop - 1}")
     return tuple(
         Annotation(images[shape.frame], _shape(shape, labels), shape.source, shape.id)
         for shape in drawn.objects

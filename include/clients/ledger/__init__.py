@@ -4,6 +4,7 @@ from sqlalchemy import Engine
 
 from include.clients.ledger.audit import AuditTable
 from include.clients.ledger.batches import BatchTable
+from include.clients.ledger.blind import BlindTable
 from include.clients.ledger.calibrations import CalibrationTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
@@ -39,6 +40,7 @@ class Ledger:
         self.refreshes = RefreshTable(engine)
         self.people = PeoplesJobs(engine)
         self.reviews = ReviewTable(engine)
+        self.blind = BlindTable(engine)
         self.calibrations = CalibrationTable(engine)
         self.releases = ReleaseTable(engine)
         self.audit = AuditTable(engine)

@@ -16,7 +16,8 @@ from include.lifecycle.reviews import Acceptance, Revision
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
     """Where a job's current revision is kept, how it came to count, and the annotators that were asked about its
-    images, or whose newer versions took their place before people began."""
+    images, or whose newer versions took their place before people began; who finished it, and when that person was
+    given it (the name is empty and the moment None where CVAT does not tell)."""
 
     id: str
     batch_id: str
@@ -25,6 +26,8 @@ class RevisionRecord:
     uri: str
     accepted: Acceptance
     finished_at: datetime
+    finished_by: str
+    assigned_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,16 @@ class ReviewTable:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, project: str, revision: Revision, uri: str, seen_update: str) -> None:
+    def add(
+        self, project: str, revision: Revision, uri: str, seen_update: str, assigned_at: datetime | None = None
+    ) -> None:
         """Make a revision its job's current one. The same revision again only moves the moment it was seen."""
         key = (revisions.c.id == revision.id, revisions.c.batch_id == revision.batch_id)
         this_job = (jobs.c.batch_id == revision.batch_id, jobs.c.index == revision.job_index)
         with self._engine.begin() as connection:
             known = select(revisions.c.id).where(*key, revisions.c.job_index == revision.job_index)
             if connection.execute(known).first() is None:
-                connection.execute(insert(revisions).values(_row(project, revision, uri)))
+                connection.execute(insert(revisions).values(_row(project, revision, uri, assigned_at)))
             seen = {"revision_id": revision.id, "seen_update": seen_update, "note": None}
             what = f"job {revision.job_index} of batch {revision.batch_id}"
             change(connection, update(jobs).where(*this_job).values(seen), what)
@@ -87,6 +92,8 @@ class ReviewTable:
                     uri=row.uri,
                     accepted=Acceptance(row.accepted),
                     finished_at=row.finished_at,
+                    finished_by=row.finished_by,
+                    assigned_at=row.assigned_at,
                 )
                 for row in connection.execute(query)
             ]
@@ -121,7 +128,7 @@ class ReviewTable:
         return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
 
 
-def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:
+def _row(project: str, revision: Revision, uri: str, assigned_at: datetime | None) -> dict[str, object]:
     return {
         "id": revision.id,
         "batch_id": revision.batch_id,
@@ -131,4 +138,5 @@ def _row(project: str, revision: Revision, uri: str) -> dict[str, object]:
         "accepted": revision.accepted,
         "finished_by": revision.finished_by,
         "finished_at": datetime.fromisoformat(revision.finished_at),
+        "assigned_at": assigned_at,
     }

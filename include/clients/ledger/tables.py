@@ -214,7 +214,36 @@ revisions = Table(
     Column("accepted", String(20), nullable=False),
     Column("finished_by", String(200), nullable=False),
     Column("finished_at", Utc, nullable=False),
+    Column("assigned_at", Utc),  # when who finished it was given the job, where CVAT tells
     Index(None, "project"),
+)
+
+blind_jobs = Table(
+    "blind_jobs",  # jobs in which people draw from scratch on images of a batch; a task has one ground truth
+    metadata,
+    Column("batch_id", String(100), ForeignKey("batches.id"), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("job_index", Integer, primary_key=True),  # of the job that a replica is a copy of
+    Column("copy", Integer, primary_key=True),
+    Column("frames", Text, nullable=False),  # of the batch, as JSON
+    Column("probability", Float, nullable=False),  # of an image's being in it
+    Column("asked_at", Utc, nullable=False),
+    Column("cvat_id", Integer),
+    Column("note", Text),  # why it is not there, or cannot be kept
+    Column("seen_update", String(40)),  # CVAT's updated_date of what is kept
+    Column("uri", String(1100)),
+    Column("finished_by", String(200)),
+    Column("finished_at", Utc),
+    Column("assigned_at", Utc),
+    UniqueConstraint("batch_id", "cvat_id"),
+    CheckConstraint("kind in ('ground_truth', 'replica')", "kind"),
+    CheckConstraint("kind <> 'ground_truth' or (job_index = 0 and copy = 0)", "one_ground_truth"),
+    CheckConstraint("probability > 0 and probability <= 1", "probability"),
+    CheckConstraint(
+        "uri is null or (cvat_id is not null and seen_update is not null"
+        " and finished_by is not null and finished_at is not null)",
+        "kept",
+    ),
 )
 
 evaluations = Table(

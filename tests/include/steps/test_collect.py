@@ -58,6 +58,10 @@ def test_a_revision_holds_what_is_drawn_under_its_names(routed: World) -> None:
     images = [image.id for image in routed.ledger.images.of_batch(routed.batch().id)]
     assert revision.image_ids == tuple(images[:2])
     assert revision.finished_by == f"dora-{routed.project.name}"
+    (record,) = routed.ledger.reviews.current(routed.project.name)
+    assert (record.finished_by, record.finished_at.isoformat()) == (revision.finished_by, revision.finished_at)
+    assert record.assigned_at is not None
+    assert record.assigned_at <= record.finished_at
     found = {(a.image_id, a.shape.label, a.shape.points, a.shape.occluded, a.source) for a in revision.annotations}
     assert found == {
         (images[0], "dot", (0.0, 2.5, 3.25, 9.75), False, "auto"),

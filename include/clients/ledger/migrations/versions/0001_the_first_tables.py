@@ -202,11 +202,42 @@ def upgrade() -> None:
         sa.Column("accepted", sa.String(length=20), nullable=False),
         sa.Column("finished_by", sa.String(length=200), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=False),
+        sa.Column("assigned_at", sa.DateTime(), nullable=True),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_revisions_batch_id")),
         sa.PrimaryKeyConstraint("id", "batch_id", "job_index", name=op.f("pk_revisions")),
     )
     with op.batch_alter_table("revisions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_revisions_project"), ["project"], unique=False)
+    op.create_table(
+        "blind_jobs",
+        sa.Column("batch_id", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("job_index", sa.Integer(), nullable=False),
+        sa.Column("copy", sa.Integer(), nullable=False),
+        sa.Column("frames", sa.Text(), nullable=False),
+        sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(), nullable=False),
+        sa.Column("cvat_id", sa.Integer(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("seen_update", sa.String(length=40), nullable=True),
+        sa.Column("uri", sa.String(length=1100), nullable=True),
+        sa.Column("finished_by", sa.String(length=200), nullable=True),
+        sa.Column("finished_at", sa.DateTime(), nullable=True),
+        sa.Column("assigned_at", sa.DateTime(), nullable=True),
+        sa.CheckConstraint("kind in ('ground_truth', 'replica')", name=op.f("ck_blind_jobs_kind")),
+        sa.CheckConstraint(
+            "kind <> 'ground_truth' or (job_index = 0 and copy = 0)", name=op.f("ck_blind_jobs_one_ground_truth")
+        ),
+        sa.CheckConstraint("probability > 0 and probability <= 1", name=op.f("ck_blind_jobs_probability")),
+        sa.CheckConstraint(
+            "uri is null or (cvat_id is not null and seen_update is not null"
+            " and finished_by is not null and finished_at is not null)",
+            name=op.f("ck_blind_jobs_kept"),
+        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_blind_jobs_batch_id")),
+        sa.PrimaryKeyConstraint("batch_id", "kind", "job_index", "copy", name=op.f("pk_blind_jobs")),
+        sa.UniqueConstraint("batch_id", "cvat_id", name=op.f("uq_blind_jobs_batch_id_cvat_id")),
+    )
     op.create_table(
         "job_annotators",
         sa.Column("batch_id", sa.String(length=100), nullable=False),
@@ -241,6 +272,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("refreshes")
     op.drop_table("job_annotators")
+    op.drop_table("blind_jobs")
     with op.batch_alter_table("revisions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_revisions_project"))
 
