@@ -1,12 +1,16 @@
 """Gates: what an annotator's figures must reach, by class, absolutely or against the baseline."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from include.evaluation.bootstrap import Interval
 from include.evaluation.detection import Figures
+from include.projects.gates import EACH, MACRO, MICRO, FigureGate
+
+_SIDES = 1.96  # standard errors to each side of a figure: 95 % of a normal distribution
+_EVEN = 1e-9  # 0.82 - 0.77 is not 0.05 in binary
 
 
 class Standing(StrEnum):
@@ -19,22 +23,19 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """A figure (precision, recall or f1) of a class (or micro, macro, or each) that must be at least so high, or must
-    not be lower than the baseline's by more than so much."""
+class Baseline:
+    """The annotator version (`name@version`) that others are held against, and its figures."""
 
-    figure: str
-    label: str
-    at_least: float | None = None
-    drop_at_most: float | None = None
+    annotator: str
+    figures: Figures
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a gate says of one class: the figure with its interval, the limit it is held against, and where the gate is
-    relative the baseline's figure and the interval of the difference."""
+    """What a gate says of one class (or micro, or macro): the figure with its interval, and where the gate is relative
+    the baseline's figure and the 95 % interval of the difference, all in 0..1 and -1..1. The sentence says it all."""
 
-    gate: Gate
+    gate: FigureGate
     label: str
     standing: Standing
     value: float | None
@@ -45,12 +46,115 @@ class Verdict:
     sentence: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A figure of a class, with what it comes from."""
+
+    value: float
+    interval: Interval
+    support: int
+
+
 def difference(value: float, own: Interval, other: float, others: Interval) -> tuple[float, float]:
     """The 95 % interval of value - other, of figures from different images: their errors add up as squares."""
-    spread = 1.96 * math.hypot(own.error, others.error)
+    spread = _SIDES * math.hypot(own.error, others.error)
     return value - other - spread, value - other + spread
 
 
-def judge(figures: Figures, baseline: Figures | None, gates: Sequence[Gate], min_support: int) -> tuple[Verdict, ...]:
-    """What the gates say; a relative one says nothing where there is no baseline."""
-    raise NotImplementedError
+def judge(
+    figures: Figures, baseline: Baseline | None, gates: Sequence[FigureGate], min_support: int
+) -> tuple[Verdict, ...]:
+    """What the gates say of figures, a verdict a class; the baseline's come from other images.
+
+    A gate fails only where the whole interval is beyond the limit. Of less than `min_support` annotations, here or in
+    the baseline, nothing is told. A relative gate says nothing where there is no baseline.
+    """
+    return tuple(_verdicts(figures, baseline, gates, min_support))
+
+
+def _verdicts(
+    figures: Figures, baseline: Baseline | None, gates: Sequence[FigureGate], min_support: int
+) -> Iterator[Verdict]:
+    for gate in gates:
+        if gate.drop_at_most is not None and baseline is None:
+            continue
+        for label in sorted(figures.by_class) if gate.label == EACH else [gate.label]:
+            verdict = _verdict(gate, label, figures, baseline, min_support)
+            yield replace(verdict, sentence=_sentence(verdict, baseline, min_support))
+
+
+def _verdict(gate: FigureGate, label: str, figures: Figures, baseline: Baseline | None, min_support: int) -> Verdict:
+    own = _measured(figures, gate, label)
+    support = _support(figures, gate, label)
+    if own is None:
+        return Verdict(gate, label, Standing.TOO_FEW, None, None, support)
+    told = Verdict(gate, label, Standing.TOO_FEW, own.value, own.interval, support)
+    if support < min_support:
+        return told
+    if gate.at_least is not None:
+        standing = _standing(own.value - gate.at_least, own.interval.high - gate.at_least)
+        return replace(told, standing=standing)
+    other = _measured(baseline.figures, gate, label) if baseline else None
+    if other is None or other.support < min_support or gate.drop_at_most is None:
+        return told
+    low, high = difference(own.value, own.interval, other.value, other.interval)
+    standing = _standing(own.value - other.value + gate.drop_at_most, high + gate.drop_at_most)
+    return replace(told, standing=standing, baseline=other.value, difference=(low, high))
+
+
+def _standing(beyond: float, at_best: float) -> Standing:
+    """By how far the figure, and the upper end of its interval, are above the limit."""
+    if beyond >= -_EVEN:
+        return Standing.PASSED
+    return Standing.FAILED if at_best < -_EVEN else Standing.UNSURE
+
+
+def _measured(figures: Figures, gate: FigureGate, label: str) -> _Measured | None:
+    """None where there is no ground truth, or hardly any of the images drawn again had some."""
+    if gate.label == MACRO:
+        rates, intervals = figures.macro, figures.macro_intervals
+    elif scores := figures.micro if gate.label == MICRO else figures.by_class.get(label):
+        rates, intervals = scores.rates, scores.intervals
+    else:
+        return None
+    value, interval = getattr(rates, gate.figure), getattr(intervals, gate.figure)
+    return None if value is None or interval is None else _Measured(value, interval, _support(figures, gate, label))
+
+
+def _support(figures: Figures, gate: FigureGate, label: str) -> int:
+    if gate.label in (MICRO, MACRO):
+        return figures.micro.support
+    return figures.by_class[label].support if label in figures.by_class else 0
+
+
+def _sentence(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
+    name = f"{_FIGURES[verdict.gate.figure]} of {_CLASSES.get(verdict.gate.label, repr(verdict.label))}"
+    if verdict.standing is Standing.TOO_FEW:
+        return f"{name} is not judged: {_too_few(verdict, baseline, min_support)}"
+    value, interval = verdict.value or 0.0, verdict.interval or Interval(0, 0, 0)
+    own = f"{name} is {value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    if verdict.gate.at_least is not None:
+        return f"{own}; at least {verdict.gate.at_least:.2f} is wanted"
+    against, (low, high) = verdict.baseline or 0.0, verdict.difference or (0.0, 0.0)
+    side = f"{abs(value - against):.2f} {'below' if value < against else 'above'}"
+    other = f"the baseline {baseline.annotator if baseline else ''}'s {against:.2f} ({_range(low, high)})"
+    return f"{own}, {side} {other}; at most {verdict.gate.drop_at_most:.2f} is allowed"
+
+
+_FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+_CLASSES = {MICRO: "all objects", MACRO: "the mean class"}
+
+
+def _too_few(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
+    if verdict.support < min_support:
+        return f"people reviewed {verdict.support} objects, and {min_support} are needed"
+    where = f"the baseline {baseline.annotator}" if baseline and verdict.gate.drop_at_most is not None else "it"
+    return f"{where} has too few, and {min_support} are needed"
+
+
+def _range(low: float, high: float) -> str:
+    if high < 0:
+        return f"{-high:.2f} to {-low:.2f} lower"
+    if low > 0:
+        return f"{low:.2f} to {high:.2f} higher"
+    return f"from {-low:.2f} lower to {high:.2f} higher"

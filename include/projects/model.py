@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from include.projects.alarms import Alarms
+from include.projects.blind import GroundTruth, Replicas
 from include.projects.fields import (
     AnnotatorName,
     ConnectionId,
@@ -20,6 +22,7 @@ from include.projects.fields import (
     Share,
     SplitName,
 )
+from include.projects.gates import DEFAULT_GATES, FigureGate
 from include.projects.labels import Attribute, Label, check_held, check_names
 from include.projects.routing import Routing
 
@@ -136,6 +139,18 @@ class Evaluation(Section):
         default=0.5, gt=0, lt=1, description="Two boxes are the same object from this intersection over union on."
     )
     min_score: Share = Field(default=0.0, description="Predictions below this score count as not made.")
+    ground_truth: GroundTruth | None = Field(
+        default=None, description="Images that people also draw from scratch, in a job of their own; null: none."
+    )
+    replicas: Replicas | None = Field(
+        default=None, description="Copies of jobs that other people draw from scratch; null: none."
+    )
+    min_support: int = Field(
+        default=30, ge=1, description="Of a class with fewer reviewed objects, figures are shown grey and never alarm."
+    )
+    gates: tuple[FigureGate, ...] = Field(
+        default=DEFAULT_GATES, description="What the figures must reach; what surely does not is an alarm."
+    )
 
 
 class Gate(Section):
@@ -222,6 +237,7 @@ class Project(Section):
     routing: Routing = Field(default=Routing(), description="Who looks at what.")
     done: Done = Field(default=Done(), description="When a job counts as finished.")
     evaluation: Evaluation = Field(default=Evaluation(), description="How predictions are measured.")
+    alarms: Alarms = Field(default=Alarms(), description="Who is told when something is wrong.")
     release: Release = Field(description="What is released, and where to.")
     ledger: Ledger = Field(description="Where Labelcycle keeps its own records.")
     mlflow: Mlflow = Field(default=Mlflow(), description="Where figures are logged.")
@@ -241,6 +257,8 @@ class Project(Section):
         named = {*self.routing.by_label, *self.routing.always_review.labels}
         if unknown := sorted(named - known):
             raise ValueError(f"routing names what is none of the labels: {', '.join(unknown)}")
+        if unknown := sorted({gate.names_label or "" for gate in self.evaluation.gates} - known - {""}):
+            raise ValueError(f"evaluation.gates names what is none of the labels: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

@@ -268,7 +268,7 @@ def args(annotation: Any) -> tuple[Any, ...]:
 
 
 def test_every_field_is_described() -> None:
-    assert len(sections(Project)) == 19
+    assert len(sections(Project)) == 22
     bare = [
         f"{section.__name__}.{name}"
         for section in sections(Project)
@@ -310,3 +310,26 @@ def test_the_example_shows_every_key_with_its_default() -> None:
         del shown[chosen], least[chosen]
     assert shown == least
     assert not project.active
+
+
+def test_blind_jobs_are_asked_for_by_share_and_size() -> None:
+    wanted = {"ground_truth": {"batches": 0.1, "images": 4}, "replicas": {"batches": 1, "copies": 2, "seed": "7"}}
+    evaluation = Project.model_validate(with_value("evaluation", wanted)).evaluation
+    assert evaluation.ground_truth is not None
+    assert evaluation.replicas is not None
+    assert (evaluation.ground_truth.seed, evaluation.replicas.seed) == ("0", "7")
+    least = Project.model_validate(LEAST).evaluation
+    assert (least.ground_truth, least.replicas) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("evaluation.ground_truth", {"batches": 0, "images": 4}),
+        ("evaluation.ground_truth", {"batches": 0.5, "images": 0}),
+        ("evaluation.replicas", {"batches": 0.5, "copies": 1}),
+        ("evaluation.replicas", {"batches": 0.5, "copies": 12}),
+    ],
+)
+def test_blind_jobs_that_cannot_be_made_are_told(path: str, value: dict[str, float]) -> None:
+    assert problem(path, value).startswith(path)

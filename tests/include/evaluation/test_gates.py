@@ -1,0 +1,137 @@
+"""Gates: what they say by the interval, in words, and that chance alone seldom makes them fail."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.evaluation.bootstrap import Interval
+from include.evaluation.detection import Figures, Intervals, Rates, Scores, detection_figures
+from include.evaluation.gates import Baseline, Standing, Verdict, difference, judge
+from include.evaluation.tally import tally_of
+from include.projects.gates import DEFAULT_GATES, FigureGate
+from tests.include.evaluation.objects import DEFAULT, box, reviewed
+
+DROP = FigureGate(figure="f1", label="number", drop_at_most=0.05)
+FLOOR = FigureGate(figure="f1", label="number", at_least=0.7)
+
+
+def scores(f1: float, error: float, support: int = 100) -> Scores:
+    interval = Interval(f1 - 1.96 * error, f1 + 1.96 * error, error)
+    return Scores(Rates(f1, f1, f1), support, 0, 0, 0, Intervals(interval, interval, interval))
+
+
+def figures(f1: float, error: float = 0.02, support: int = 100, label: str = "number") -> Figures:
+    one = scores(f1, error, support)
+    return Figures({label: one}, one, one.rates, label, one.intervals)
+
+
+def baseline(f1: float, error: float = 0.02, support: int = 100) -> Baseline:
+    return Baseline("rapidocr@1", figures(f1, error, support))
+
+
+def verdict(found: Figures, against: Baseline | None, gate: FigureGate, min_support: int = 30) -> Verdict:
+    (one,) = judge(found, against, [gate], min_support)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("f1", "error", "standing"),
+    [
+        (0.71, 0.02, Standing.PASSED),  # right of the limit, although the interval is on both sides
+        (0.70, 0.02, Standing.PASSED),
+        (0.67, 0.02, Standing.UNSURE),  # up to 0.709
+        (0.66, 0.02, Standing.FAILED),  # up to 0.699
+    ],
+)
+def test_an_absolute_gate_fails_where_the_whole_interval_is_below(f1: float, error: float, standing: Standing) -> None:
+    assert verdict(figures(f1, error), None, FLOOR).standing is standing
+
+
+@pytest.mark.parametrize(
+    ("f1", "standing"),
+    [
+        (0.90, Standing.PASSED),
+        (0.77, Standing.PASSED),  # 0.82 - 0.77 is a little more than 0.05 in binary
+        (0.75, Standing.UNSURE),  # 0.07 lower, ± 1.96 * hypot(0.02, 0.02) = 0.055: 0.015 to 0.125
+        (0.70, Standing.FAILED),  # 0.12 lower: 0.065 to 0.175
+    ],
+)
+def test_a_relative_gate_fails_where_the_whole_difference_is_beyond(f1: float, standing: Standing) -> None:
+    assert verdict(figures(f1), baseline(0.82), DROP).standing is standing
+
+
+def test_of_too_few_objects_nothing_is_told_here_or_in_the_baseline() -> None:
+    few = verdict(figures(0.1, support=29), baseline(0.9), DROP)
+    assert (few.standing, few.support) == (Standing.TOO_FEW, 29)
+    assert few.sentence == "F1 of 'number' is not judged: people reviewed 29 objects, and 30 are needed"
+    old = verdict(figures(0.1), baseline(0.9, support=12), DROP)
+    assert old.standing is Standing.TOO_FEW
+    assert "the baseline rapidocr@1 has too few" in old.sentence
+
+
+def test_a_class_that_nobody_has_seen_is_not_judged() -> None:
+    assert verdict(figures(0.1, label="word"), None, FLOOR).support == 0
+    assert (
+        verdict(
+            Figures({"number": Scores(Rates(), 0, 0, 9, 0)}, Scores(Rates(), 0, 0, 9, 0), Rates(), None), None, FLOOR
+        ).value
+        is None
+    )
+
+
+def test_a_verdict_is_one_sentence() -> None:
+    assert verdict(figures(0.61, 0.028), baseline(0.82, 0.022), DROP).sentence == (
+        "F1 of 'number' is 0.61 (0.56 to 0.66), 0.21 below the baseline rapidocr@1's 0.82 (0.14 to 0.28 lower); "
+        "at most 0.05 is allowed"
+    )
+    assert verdict(figures(0.83), baseline(0.82), DROP).sentence == (
+        "F1 of 'number' is 0.83 (0.79 to 0.87), 0.01 above the baseline rapidocr@1's 0.82 (from 0.05 lower to 0.07 "
+        "higher); at most 0.05 is allowed"
+    )
+    micro = FigureGate(figure="precision", label="micro", at_least=0.9)
+    assert verdict(figures(0.5), None, micro).sentence == (
+        "precision of all objects is 0.50 (0.46 to 0.54); at least 0.90 is wanted"
+    )
+
+
+def test_each_is_a_verdict_a_class_and_a_class_may_be_called_micro() -> None:
+    both = {"micro": scores(0.2, 0.01), "word": scores(0.9, 0.01)}
+    found = Figures(both, scores(0.6, 0.01), Rates(0.5, 0.5, 0.55), "micro", Intervals())
+    each = FigureGate(figure="f1", at_least=0.5)
+    assert {one.label: one.standing for one in judge(found, None, [each], 30)} == {
+        "micro": Standing.FAILED,
+        "word": Standing.PASSED,
+    }
+
+
+def test_without_a_baseline_a_relative_gate_says_nothing() -> None:
+    assert judge(figures(0.1), None, DEFAULT_GATES, 30) == ()
+
+
+@given(st.floats(0, 1), st.floats(0, 0.2), st.floats(0, 1), st.floats(0, 0.2))
+def test_the_difference_is_around_the_figures_difference(a: float, ea: float, b: float, eb: float) -> None:
+    low, high = difference(a, Interval(a, a, ea), b, Interval(b, b, eb))
+    assert low <= a - b <= high
+    assert high - low == pytest.approx(2 * 1.96 * (ea**2 + eb**2) ** 0.5)
+
+
+def drawn(seed: int, images: int, share: float) -> Figures:
+    """Images of three objects, of which the model finds each with this probability."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for number in range(images):
+        final = [(box(x, 0, x + 10, 10), x) for x in (0, 20, 40)]
+        found = [(shape, 0.9) for shape, _ in final if random.random() < share]
+        rows.append(reviewed(found, final, image_id=f"{seed}-{number}"))
+    return detection_figures(tally_of(rows, DEFAULT))
+
+
+def test_a_model_as_good_as_its_baseline_seldom_fails_and_a_bad_one_does() -> None:
+    gate = FigureGate(figure="f1", label="word", drop_at_most=0.0)
+    against = Baseline("a@1", drawn(10_000, 60, 0.8))
+    same = [verdict(drawn(seed, 60, 0.8), Baseline("a@1", drawn(1000 + seed, 60, 0.8)), gate) for seed in range(100)]
+    # one-sided: 2.5 of 100 by chance; of 100 draws more than 9 come once in 3,000 times
+    assert sum(one.standing is Standing.FAILED for one in same) <= 9
+    worse = verdict(drawn(7, 60, 0.4), against, gate)
+    assert worse.standing is Standing.FAILED
