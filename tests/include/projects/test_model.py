@@ -268,7 +268,7 @@ def args(annotation: Any) -> tuple[Any, ...]:
 
 
 def test_every_field_is_described() -> None:
-    assert len(sections(Project)) == 22
+    assert len(sections(Project)) == 24
     bare = [
         f"{section.__name__}.{name}"
         for section in sections(Project)
