@@ -20,7 +20,7 @@ from include.steps.discover import discover_images
 from include.steps.predict import PredictionShard, predict_shard
 from include.steps.release import Pin, log_release, publish_release
 from labelcycle.hooks.project import ProjectClients
-from labelcycle.stages.ingest import create_tasks, prediction_shards
+from labelcycle.stages.ingest import create_tasks, predict, prediction_shards
 from tests.include.emulator.servers import Server
 from tests.include.emulator.servers import running as running_cvat
 from tests.include.steps.dots import picture
@@ -151,7 +151,8 @@ def test_a_wrong_file_is_told_with_its_line(world: World) -> None:
 
 def test_labels_that_the_project_does_not_have_are_told_before_anything_is_predicted(world: World) -> None:
     world.write(PROJECT.replace("  - {name: number, attributes: [{name: text}]}\n", ""))
-    message = sentence(lambda: prediction_shards.function(world.file), retried=False)
+    shard = {"annotator": 0, "after": "", "last": "\U0010ffff", "images": 1}
+    message = sentence(lambda: predict.function(world.file, shard), retried=False)
     assert message.startswith(f"{world.file}: annotator 'rapidocr' predicts what project 'signs' does not have")
     assert "the label 'number'. Add it to labels" in message
 
@@ -170,11 +171,11 @@ def test_a_model_that_is_away_is_asked_again_later(world: World, s3: S3) -> None
     discover(world.file)
     shard = PredictionShard(annotator=0, after="", last="\U0010ffff", images=1)
 
-    def predict() -> None:
+    def ask() -> None:
         with ProjectClients(world.file) as clients:
             predict_shard(clients.project, clients.annotator(0), shard, clients.bucket, clients.store, clients.ledger)
 
-    assert sentence(predict, retried=True) == f"{world.file}: http://models:8000 does not answer"
+    assert sentence(ask, retried=True) == f"{world.file}: http://models:8000 does not answer"
 
 
 def test_a_connection_that_is_not_defined(world: World) -> None:
