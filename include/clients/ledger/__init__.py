@@ -2,12 +2,14 @@
 
 from sqlalchemy import Engine
 
+from include.clients.ledger.alarms import AlarmTable
 from include.clients.ledger.audit import AuditTable
 from include.clients.ledger.batches import BatchTable
 from include.clients.ledger.blind import BlindTable
 from include.clients.ledger.calibrations import CalibrationTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
 from include.clients.ledger.images import ImageTable
+from include.clients.ledger.judgements import JudgementTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
 from include.clients.ledger.people import PeoplesJobs
 from include.clients.ledger.plans import NotWaitingError
@@ -42,5 +44,7 @@ class Ledger:
         self.reviews = ReviewTable(engine)
         self.blind = BlindTable(engine)
         self.calibrations = CalibrationTable(engine)
+        self.judgements = JudgementTable(engine)
+        self.alarms = AlarmTable(engine)
         self.releases = ReleaseTable(engine)
         self.audit = AuditTable(engine)
