@@ -14,9 +14,11 @@ class Words:
     """Says word, with a text."""
 
     version = "1"
-    spec = cvataa.DetectionFunctionSpec(
-        labels=[cvataa.label_spec("word", 0, attributes=[cvataa.text_attribute_spec("text", 0)])]
-    )
+
+    def __init__(self, **of_label: str) -> None:
+        text = cvataa.text_attribute_spec("text", 0)
+        label = cvataa.label_spec("word", 0, attributes=[text], **of_label)
+        self.spec = cvataa.DetectionFunctionSpec(labels=[label])
 
     def detect(self, *_: object) -> list[Any]:
         return []
@@ -57,3 +59,15 @@ def test_a_label_is_known_by_its_name_and_its_former_ones(label: dict[str, Any])
 def test_what_the_project_does_not_know_is_told(label: dict[str, Any], lacking: str) -> None:
     with pytest.raises(UnknownLabels, match=lacking):
         check_labels(project(label), Annotator("words", "1", Words()))
+
+
+@pytest.mark.parametrize("type_", ["polygon", "any"])
+def test_a_label_of_the_same_type_or_of_any_is_right(type_: str) -> None:
+    label = {"name": "word", "type": "polygon", "attributes": [{"name": "text"}]}
+    check_labels(project(label), Annotator("words", "1", Words(type=type_)))
+
+
+def test_a_label_of_another_type_is_told() -> None:
+    label = {"name": "word", "attributes": [{"name": "text"}]}
+    with pytest.raises(UnknownLabels, match=r"word's type 'mask' \(the project's is rectangle\)"):
+        check_labels(project(label), Annotator("words", "1", Words(type="mask")))

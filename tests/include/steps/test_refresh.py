@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from itertools import count, product
 
 import pytest
-from sqlalchemy import event
 
 from include.clients.cvat import UnknownOutcomeError
 from include.clients.ledger.batches import Applied, Job
@@ -20,7 +19,7 @@ from include.steps.refresh import Refresher, newest, refresh_shards
 from include.steps.reviewed import finished_by_annotator, reviewed_images
 from tests.include.emulated import calls_to
 from tests.include.steps.dots import picture
-from tests.include.steps.world import DOTS, Killed, World, killed, project_of
+from tests.include.steps.world import DOTS, Killed, World, dying_before_write, killed, project_of
 
 pytestmark = pytest.mark.slow
 
@@ -251,22 +250,6 @@ def killed_after_call(nth: int) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-@contextmanager
-def killed_before_statement(world: World, nth: int) -> Iterator[None]:
-    """The process dies before the n-th statement to the ledger that changes anything of a job."""
-    left = count(1)
-
-    def look(_c: object, _cursor: object, sent: str, *_: object) -> None:
-        if not sent.startswith(("SELECT", "PRAGMA")) and next(left) == nth:
-            raise Killed(sent)
-
-    event.listen(world.ledger.engine, "before_cursor_execute", look)
-    try:
-        yield
-    finally:
-        event.remove(world.ledger.engine, "before_cursor_execute", look)
-
-
 @pytest.mark.parametrize("how", ["before each statement", "after each call"])
 def test_killed_anywhere_and_run_again_leaves_one_set(new_world: Callable[..., World], how: str) -> None:
     """Version after version, each killed a step later than the one before it, until one ends by itself."""
@@ -275,7 +258,7 @@ def test_killed_anywhere_and_run_again_leaves_one_set(new_world: Callable[..., W
     for nth in count(1):
         shift = float(nth % 2)
         release(world, nth + 1, shift=shift)
-        dying = killed_before_statement(world, nth) if how == "before each statement" else killed_after_call(nth)
+        dying = dying_before_write(world.ledger, nth) if how == "before each statement" else killed_after_call(nth)
         try:
             with dying:
                 refresh(world)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -183,9 +184,16 @@ class World:
         shapes: list[dict[str, Any]] = self.server.get(f"/api/jobs/{job.cvat_id}/annotations")["shapes"]
         return shapes
 
-    def change_shapes(self, job: Job, action: str, shapes: Sequence[dict[str, Any]]) -> None:
+    def tags(self, job: Job) -> list[dict[str, Any]]:
+        """The tags in a job, as CVAT has them."""
+        tags: list[dict[str, Any]] = self.server.get(f"/api/jobs/{job.cvat_id}/annotations")["tags"]
+        return tags
+
+    def change_shapes(
+        self, job: Job, action: str, shapes: Sequence[dict[str, Any]] = (), *, tags: Sequence[dict[str, Any]] = ()
+    ) -> None:
         """What people do."""
-        body = {"version": 0, "tags": [], "tracks": [], "shapes": shapes}
+        body = {"version": 0, "tags": list(tags), "tracks": [], "shapes": list(shapes)}
         self.server.patch(f"/api/jobs/{job.cvat_id}/annotations", body, action=action)
 
     def finish(self, job: Job, **values: Any) -> None:
@@ -224,6 +232,22 @@ def killed(ledger: Ledger, before: str, nth: int = 1) -> Iterator[None]:
 
     with just_before(ledger, before, die, nth), pytest.raises(Killed):
         yield
+
+
+@contextmanager
+def dying_before_write(ledger: Ledger, nth: int) -> Iterator[None]:
+    """The process dies before the n-th statement that changes anything in the ledger, if it comes so far."""
+    left = count(1)
+
+    def look(_c: object, _cursor: object, sent: str, *_: object) -> None:
+        if not sent.startswith(("SELECT", "PRAGMA")) and next(left) == nth:
+            raise Killed(sent)
+
+    event.listen(ledger.engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", look)
 
 
 def new_name() -> str:
