@@ -8,6 +8,7 @@ from include.clients.ledger.batches import BatchTable
 from include.clients.ledger.blind import BlindTable
 from include.clients.ledger.calibrations import CalibrationTable
 from include.clients.ledger.database import LedgerError, migrate, open_engine, require_current
+from include.clients.ledger.funnel import Funnel
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.judgements import JudgementTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
@@ -17,6 +18,7 @@ from include.clients.ledger.predictions import PredictionTable
 from include.clients.ledger.refreshes import RefreshTable
 from include.clients.ledger.releases import PinnedError, ReleaseTable
 from include.clients.ledger.reviews import ReviewTable
+from include.clients.ledger.snapshots import SnapshotTable
 
 __all__ = [
     "LeaseTakenError",
@@ -46,5 +48,7 @@ class Ledger:
         self.calibrations = CalibrationTable(engine)
         self.judgements = JudgementTable(engine)
         self.alarms = AlarmTable(engine)
+        self.snapshots = SnapshotTable(engine)
+        self.funnel = Funnel(engine)
         self.releases = ReleaseTable(engine)
         self.audit = AuditTable(engine)

@@ -53,7 +53,6 @@ class BlindJob:
     frames: tuple[int, ...]
     probability: float
     asked_at: datetime
-    task_id: int | None
     cvat_id: int | None
     note: str | None
     seen_update: str | None
@@ -89,9 +88,13 @@ class BlindTable:
                 if connection.execute(mine).rowcount == 0:
                     connection.execute(insert(blind_jobs).values(_row(one, now)))
 
-    def bind(self, key: BlindKey, cvat_id: int) -> None:
-        """Record CVAT's id of a blind job."""
-        self._set(key, cvat_id=cvat_id, note=None)
+    def bind(self, wanted: WantedBlind, cvat_id: int, now: datetime) -> None:
+        """Record CVAT's id of a blind job, whether it was asked for or found."""
+        self._put(wanted, now, cvat_id=cvat_id, note=None)
+
+    def lack(self, wanted: WantedBlind, reason: str, now: datetime) -> None:
+        """Note why CVAT does not have it."""
+        self._put(wanted, now, note=reason)
 
     def keep(self, key: BlindKey, kept: Kept) -> None:
         """Record where a finished one is kept."""
@@ -106,15 +109,21 @@ class BlindTable:
         )
 
     def refuse(self, key: BlindKey, reason: str) -> None:
-        """Note why it is not there or cannot be kept. What was kept of it before stays."""
+        """Note why a finished one cannot be kept. What was kept of it before stays."""
         self._set(key, note=reason)
 
     def of_project(self, project: str) -> list[BlindJob]:
         """All blind jobs of a project's batches, by batch, kind, job and copy."""
         columns = (blind_jobs.c.batch_id, blind_jobs.c.kind, blind_jobs.c.job_index, blind_jobs.c.copy)
-        query = select(blind_jobs, batches.c.task_id).join(batches).where(batches.c.project == project)
+        query = select(blind_jobs).join(batches).where(batches.c.project == project)
         with self._engine.connect() as connection:
             return [_job(row) for row in connection.execute(query.order_by(*columns))]
+
+    def _put(self, wanted: WantedBlind, now: datetime, **values: object) -> None:
+        with self._engine.begin() as connection:
+            mine = update(blind_jobs).where(*_is(wanted.key)).values(values)
+            if connection.execute(mine).rowcount == 0:
+                connection.execute(insert(blind_jobs).values(_row(wanted, now) | values))
 
     def _set(self, key: BlindKey, **values: object) -> None:
         with self._engine.begin() as connection:
@@ -148,7 +157,6 @@ def _job(row: Row[Any]) -> BlindJob:
         frames=tuple(json.loads(row.frames)),
         probability=row.probability,
         asked_at=row.asked_at,
-        task_id=row.task_id,
         cvat_id=row.cvat_id,
         note=row.note,
         seen_update=row.seen_update,

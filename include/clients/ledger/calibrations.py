@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine, insert, select, update
 
 from include.clients.ledger.database import change
-from include.clients.ledger.tables import calibrations
+from include.clients.ledger.quality_tables import calibrations
 
 
 @dataclass(frozen=True, slots=True)

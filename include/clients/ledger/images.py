@@ -174,6 +174,18 @@ class ImageTable:
         with self._engine.connect() as connection:
             return [_waiting(row) for row in connection.execute(query)]
 
+    def looks_of_batched(self, project: str) -> Iterator[tuple[str, Look]]:
+        """What the images in batches look like, each by its URI, in the order of discovery; not what was replaced."""
+        query = (
+            select(images.c.uri, images.c.phash, images.c.features)
+            .where(images.c.project == project, images.c.state == ImageState.BATCHED)
+            .where(images.c.current, images.c.phash.is_not(None))
+            .order_by(images.c.discovered_at, images.c.uri)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=5000).execute(query):
+                yield row.uri, Look(row.phash, row.features)
+
     def of_batch(self, batch_id: str) -> tuple[Image, ...]:
         """A batch's images in the order of its frames."""
         query = select(images).where(images.c.batch_id == batch_id).order_by(images.c.frame)

@@ -1,8 +1,42 @@
-"""The ledger's tables of what the gates said, of alarms, and of who was told of them."""
+"""The ledger's tables of figures, of what gates said of them, of alarms, and of who was told."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, text
 
 from include.clients.ledger.tables import Utc, metadata
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(63), nullable=False),
+    Column("annotator", String(200), nullable=False),
+    Column("uri", String(1100), nullable=False),
+    Column("mlflow_run_id", String(64)),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "project", "created_at"),
+)
+
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("annotator", String(200), nullable=False),
+    Column("uri", String(1100), nullable=False),
+    Column("mlflow_run_id", String(64)),
+    Column("created_at", Utc, nullable=False),
+)
+
+
+snapshots = Table(
+    "snapshots",  # what the quality page shows: the newest of each project
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("uri", String(1100), nullable=False),
+    Column("digest", String(64), nullable=False),  # of what it was made from
+    Column("made_at", Utc, nullable=False),
+)
 
 judgements = Table(
     "judgements",

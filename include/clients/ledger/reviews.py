@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, insert, select, update
+from sqlalchemy import Engine, Row, Select, insert, select, update
 
 from include.clients.ledger.database import change
+from include.clients.ledger.quality_tables import evaluations
 from include.clients.ledger.refreshes import Shown
-from include.clients.ledger.tables import evaluations, jobs, revisions
+from include.clients.ledger.tables import jobs, revisions
 from include.lifecycle.assignment import Asked
 from include.lifecycle.reviews import Acceptance, Revision
 
@@ -17,7 +18,7 @@ from include.lifecycle.reviews import Acceptance, Revision
 class RevisionRecord:
     """Where a job's current revision is kept, how it came to count, and the annotators that were asked about its
     images, or whose newer versions took their place before people began; who finished it, and when that person was
-    given it (the name is empty and the moment None where CVAT does not tell)."""
+    given it (the name is empty and the moment None where CVAT does not tell); and how many images it has."""
 
     id: str
     batch_id: str
@@ -28,6 +29,7 @@ class RevisionRecord:
     finished_at: datetime
     finished_by: str
     assigned_at: datetime | None
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class ReviewTable:
                     finished_at=row.finished_at,
                     finished_by=row.finished_by,
                     assigned_at=row.assigned_at,
+                    images=row.images,
                 )
                 for row in connection.execute(query)
             ]
@@ -101,6 +104,13 @@ class ReviewTable:
     def evaluation(self, evaluation_id: str) -> EvaluationRecord | None:
         """An evaluation by id, if it was made."""
         return self._first(select(evaluations).where(evaluations.c.id == evaluation_id))
+
+    def newest_evaluations(self, project: str) -> dict[str, EvaluationRecord]:
+        """The newest of each annotator."""
+        query = select(evaluations).where(evaluations.c.project == project)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(evaluations.c.created_at, evaluations.c.id))
+            return {row.annotator: _evaluation(row) for row in rows}
 
     def latest_evaluation(self, project: str) -> EvaluationRecord | None:
         """The project's newest evaluation, if there is one."""
@@ -123,9 +133,11 @@ class ReviewTable:
     def _first(self, query: Select[Any]) -> EvaluationRecord | None:
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
+        return None if row is None else _evaluation(row)
+
+
+def _evaluation(row: Row[Any]) -> EvaluationRecord:
+    return EvaluationRecord(row.id, row.annotator, row.uri, row.mlflow_run_id, row.created_at)
 
 
 def _row(project: str, revision: Revision, uri: str, assigned_at: datetime | None) -> dict[str, object]:
@@ -136,6 +148,7 @@ def _row(project: str, revision: Revision, uri: str, assigned_at: datetime | Non
         "project": project,
         "uri": uri,
         "accepted": revision.accepted,
+        "images": len(revision.image_ids),
         "finished_by": revision.finished_by,
         "finished_at": datetime.fromisoformat(revision.finished_at),
         "assigned_at": assigned_at,

@@ -212,6 +212,7 @@ revisions = Table(
     Column("project", String(63), nullable=False),
     Column("uri", String(1100), nullable=False),
     Column("accepted", String(20), nullable=False),
+    Column("images", Integer, nullable=False),
     Column("finished_by", String(200), nullable=False),
     Column("finished_at", Utc, nullable=False),
     Column("assigned_at", Utc),  # when who finished it was given the job, where CVAT tells
@@ -244,29 +245,6 @@ blind_jobs = Table(
         " and finished_by is not null and finished_at is not null)",
         "kept",
     ),
-)
-
-evaluations = Table(
-    "evaluations",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("project", String(63), nullable=False),
-    Column("annotator", String(200), nullable=False),
-    Column("uri", String(1100), nullable=False),
-    Column("mlflow_run_id", String(64)),
-    Column("created_at", Utc, nullable=False),
-    Index(None, "project", "created_at"),
-)
-
-calibrations = Table(
-    "calibrations",
-    metadata,
-    Column("project", String(63), primary_key=True),
-    Column("id", String(64), primary_key=True),
-    Column("annotator", String(200), nullable=False),
-    Column("uri", String(1100), nullable=False),
-    Column("mlflow_run_id", String(64)),
-    Column("created_at", Utc, nullable=False),
 )
 
 releases = Table(

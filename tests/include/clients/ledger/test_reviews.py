@@ -34,7 +34,7 @@ def kept(ledger: Ledger) -> int:
 def test_a_revision_is_its_jobs_current_one(ledger: Ledger, batch_id: str) -> None:
     given = NOW - timedelta(hours=2)
     ledger.reviews.add(PROJECT, revision("r", batch_id, accepted=Acceptance.AUDIT), "s3://l/r", "yesterday", given)
-    expected = RevisionRecord("r", batch_id, 0, (Asked(ANNOTATOR),), "s3://l/r", Acceptance.AUDIT, NOW, "ann", given)
+    expected = RevisionRecord("r", batch_id, 0, (Asked(ANNOTATOR),), "s3://l/r", Acceptance.AUDIT, NOW, "ann", given, 1)
     assert ledger.reviews.current(PROJECT) == [expected]
     job = ledger.batches.jobs(batch_id)[0]
     assert (job.revision_id, job.seen_update) == ("r", "yesterday")

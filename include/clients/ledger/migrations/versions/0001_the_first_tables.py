@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("project", sa.String(length=63), nullable=False),
         sa.Column("uri", sa.String(length=1100), nullable=False),
         sa.Column("accepted", sa.String(length=20), nullable=False),
+        sa.Column("images", sa.Integer(), nullable=False),
         sa.Column("finished_by", sa.String(length=200), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=False),
         sa.Column("assigned_at", sa.DateTime(), nullable=True),

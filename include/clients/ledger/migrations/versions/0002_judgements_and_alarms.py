@@ -11,6 +11,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "snapshots",
+        sa.Column("project", sa.String(length=63), nullable=False),
+        sa.Column("uri", sa.String(length=1100), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("project", name=op.f("pk_snapshots")),
+    )
+    op.create_table(
         "judgements",
         sa.Column("project", sa.String(length=63), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -54,6 +62,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("snapshots")
     op.drop_table("notices")
     with op.batch_alter_table("alarms", schema=None) as batch_op:
         batch_op.drop_index(
