@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 from pydantic import TypeAdapter
 
-from include.datasets.contents import ReleasedImage, canonical_shapes
+from include.datasets.contents import ReleasedImage, canonical_shapes, canonical_tags
 from include.datasets.forms import Rle, form_of
 from include.lifecycle.reviews import Acceptance
 from include.lifecycle.shapes import ShapeType
@@ -113,8 +113,7 @@ def _image(number: int, released: ReleasedImage, category_ids: Mapping[str, int]
     header = released.image.header
     tags = [
         CocoTag(category_ids[shape.label], dict(shape.attributes), released.accepted)
-        for shape in canonical_shapes(released)
-        if shape.type is ShapeType.TAG
+        for shape in canonical_tags(released)
     ]
     return CocoImage(number, released.key, released.image.uri, header.width, header.height, tags or None)
 

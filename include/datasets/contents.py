@@ -111,7 +111,10 @@ def contents_of(images: Sequence[ReleasedImage], labels: Sequence[str], settings
         for annotation in released.annotations
     )
     rotated = Counter(
-        split_in(settings, released) for released in images for shape in canonical_shapes(released) if shape.rotation
+        split_in(settings, released)
+        for released in images
+        for annotation in released.annotations
+        if _turn(annotation.shape.rotation)
     )
     splits = sorted(settings.splits)
     return ReleaseContents(
@@ -144,6 +147,12 @@ def canonical_shapes(released: ReleasedImage) -> list[Shape]:
     """The shapes and tags of an image, sorted by label and then by all else, with points and rotation (in 0..360)
     rounded to two decimals, and masks in their smallest boxes. Equal canonical shapes make equal files."""
     return sorted((_canonical(annotation.shape) for annotation in released.annotations), key=_row)
+
+
+def canonical_tags(released: ReleasedImage) -> list[Shape]:
+    """The tags alone of an image, in the same order."""
+    tags = (annotation.shape for annotation in released.annotations if annotation.shape.type is ShapeType.TAG)
+    return sorted(map(_canonical, tags), key=_row)
 
 
 def visible_box(released: ReleasedImage, shape: Shape) -> Box:
@@ -222,15 +231,18 @@ def _check_form(shape: Shape, header: Header) -> None:
 
 
 def _canonical(shape: Shape) -> Shape:
-    points = tuple(map(rounded, shape.points))
+    points = shape.points
     if shape.type is ShapeType.MASK:
         points = mask_of(pixels_of(points), int(points[-4]), int(points[-3]))
-    return replace(
-        shape,
-        points=points,
-        rotation=rounded(shape.rotation % 360) % 360,
-        attributes=tuple(sorted(shape.attributes)),
-    )
+    else:
+        points = tuple(map(rounded, points))
+    attributes = tuple(sorted(shape.attributes))
+    return replace(shape, points=points, rotation=_turn(shape.rotation), attributes=attributes)
+
+
+def _turn(degrees: float) -> float:
+    """A rotation in 0..360, to two decimals; a whole turn is none."""
+    return rounded(degrees % 360) % 360
 
 
 def _box(shape: Shape) -> Box:
