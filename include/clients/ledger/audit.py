@@ -36,6 +36,14 @@ class AuditTable:
         with self._engine.begin() as connection:
             connection.execute(insert(audit).values(row))
 
+    def add_once(self, project: str, action: str, subject: str, detail: str) -> None:
+        """Write one row, unless the subject's last of this action says the same."""
+        mine = (audit.c.project == project, audit.c.action == action, audit.c.subject == subject)
+        with self._engine.connect() as connection:
+            last = connection.scalar(select(audit.c.detail).where(*mine).order_by(audit.c.id.desc()).limit(1))
+        if last != detail:
+            self.add(project, action, subject, detail)
+
     def of(self, project: str) -> list[AuditRow]:
         """All rows of a project, oldest first."""
         query = select(audit).where(audit.c.project == project).order_by(audit.c.id)

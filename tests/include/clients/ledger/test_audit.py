@@ -23,3 +23,12 @@ def test_what_was_done_is_kept_in_order(ledger: Ledger) -> None:
 
 def test_a_project_without_a_past(ledger: Ledger) -> None:
     assert ledger.audit.of(PROJECT) == []
+
+
+def test_what_was_said_last_is_not_said_again(ledger: Ledger) -> None:
+    for detail in ("a@1", "a@1", "a@2", "a@2", "a@1"):
+        ledger.audit.add_once(PROJECT, "baseline", "a", detail)
+        ledger.audit.add_once(PROJECT, "baseline", "b", "b@1")
+    rows = [row.detail for row in ledger.audit.of(PROJECT) if row.subject == "a"]
+    assert rows == ["a@1", "a@2", "a@1"]
+    assert len(ledger.audit.of(PROJECT)) == 4
