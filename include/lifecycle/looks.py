@@ -34,25 +34,70 @@ def near_duplicates(looks: Iterable[tuple[str, Look]], bits: int = 4) -> Iterato
 
     Pictures resemble each other whose hashes differ in `bits` bits at the most, and none of whose features differ by
     more than 16. Only pictures that resemble no earlier one stand for others: a slow drift through many pictures is
-    not one group. Linear in time: hashes that differ in d bits are the same in one of d + 1 bands of bits, and only
-    pictures with such a band are compared (of 100,000 that differ, each with about 100). Raises ValueError for more
-    than 7 bits, where that would no longer help.
+    not one group. Linear in time. Raises ValueError for more than 7 bits, where it would no longer be so.
     """
-    if not 0 <= bits <= _MOST_BITS:
-        raise ValueError(f"near-duplicates may differ in 0 to {_MOST_BITS} bits, not in {bits}")
-    bands = _bands(bits + 1)
-    firsts: list[tuple[str, Look]] = []
-    index: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    firsts = _Index(bits)
     for name, look in looks:
+        if near := firsts.near(look):
+            yield name, near[0]
+        else:
+            firsts.add(name, look)
+
+
+def known_before(
+    looks: Iterable[tuple[str, Look]], before: Iterable[tuple[str, Look]], bits: int = 4
+) -> dict[str, str]:
+    """Those pictures that resemble one of `before`, each with the first of these. Linear in time; of `before`, which
+    may be very many, none is kept in memory. Raises ValueError as near_duplicates does."""
+    index, found = _Index(bits), dict[str, str]()
+    for name, look in looks:
+        index.add(name, look)
+    for known, look in before:
+        for name in index.near(look):
+            found[name] = known
+            index.remove(name)
+    return found
+
+
+class _Index:
+    """Pictures, to be found by how they look: hashes that differ in d bits are the same in one of d + 1 bands of bits,
+    and only pictures with such a band are compared (of 100,000 that differ, each with about 100)."""
+
+    def __init__(self, bits: int) -> None:
+        if not 0 <= bits <= _MOST_BITS:
+            raise ValueError(f"near-duplicates may differ in 0 to {_MOST_BITS} bits, not in {bits}")
+        self._bits, self._bands = bits, _bands(bits + 1)
+        self._pictures: dict[str, tuple[int, Look]] = {}
+        self._names: defaultdict[tuple[int, int], set[str]] = defaultdict(set)
+
+    def add(self, name: str, look: Look) -> None:
+        self._pictures[name] = len(self._pictures), look
+        for key in self._keys(look):
+            self._names[key].add(name)
+
+    def remove(self, name: str) -> None:
+        for key in self._keys(self._pictures[name][1]):
+            self._names[key].remove(name)
+            if not self._names[key]:  # to look through an emptied set takes as long as through what it held
+                del self._names[key]
+
+    def near(self, look: Look) -> list[str]:
+        """The pictures that resemble it, in the order in which they were added."""
+        names = {name for key in self._keys(look) for name in self._names.get(key, ())}
+        return sorted(
+            (name for name in names if self._alike(self._pictures[name][1], look)),
+            key=lambda name: self._pictures[name][0],
+        )
+
+    def _keys(self, look: Look) -> list[tuple[int, int]]:
         value = int(look.phash, 16)
-        keys = [(shift, value >> shift & mask) for shift, mask in bands]
-        near = (place for key in keys for place in index[key] if _resemble(firsts[place][1], look, bits))
-        if (first := min(near, default=None)) is not None:
-            yield name, firsts[first][0]
-            continue
-        for key in keys:
-            index[key].append(len(firsts))
-        firsts.append((name, look))
+        return [(shift, value >> shift & mask) for shift, mask in self._bands]
+
+    def _alike(self, one: Look, other: Look) -> bool:
+        """Colours count, too: hashes of plain pictures say nothing."""
+        if distance(one, other) > self._bits:
+            return False
+        return all(abs(mine - its) <= _SHADE for mine, its in zip(one.features, other.features, strict=True))
 
 
 def farthest_first(features: Sequence[bytes], count: int, first: int = 0) -> list[int]:
@@ -79,10 +124,3 @@ def _bands(count: int) -> list[tuple[int, int]]:
     """Shift and mask of so many bands that together are all bits."""
     ends = [_BITS * band // count for band in range(count + 1)]
     return [(low, (1 << high - low) - 1) for low, high in pairwise(ends)]
-
-
-def _resemble(one: Look, other: Look, bits: int) -> bool:
-    """Colours count, too: hashes of plain pictures say nothing."""
-    if distance(one, other) > bits:
-        return False
-    return all(abs(mine - its) <= _SHADE for mine, its in zip(one.features, other.features, strict=True))

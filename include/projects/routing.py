@@ -77,8 +77,8 @@ class Routing(Section):
         default=None,
         ge=0,
         le=7,
-        description="Of waiting images that differ in so few of the 64 bits of their perceptual hashes, one is "
-        "shown; null: all are.",
+        description="Of images that differ in so few of the 64 bits of their perceptual hashes, one is shown; "
+        "null: all are.",
     )
     pin_below: Share | None = Field(
         default=None,

@@ -10,7 +10,7 @@ from include.clients.ledger.images import WaitingImage
 from include.lifecycle.assignment import Asked, Version, assigned
 from include.lifecycle.batches import BatchRules, Candidate, Stage, plan
 from include.lifecycle.images import Reason
-from include.lifecycle.looks import farthest_first, near_duplicates
+from include.lifecycle.looks import farthest_first, known_before, near_duplicates
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.routing import Certainty, Route, Verdict, check_scores, verdict
 from include.lifecycle.selection import interleaved, uncertainty
@@ -42,21 +42,23 @@ def plan_batches(
 
 
 def set_aside_near_duplicates(project: Project, versions: Sequence[Version], ledger: Ledger) -> int:
-    """Put waiting images that look like one that came before them into quarantine, and say how many, if the project
-    wants that."""
+    """Put waiting images into quarantine that look like one that is in a batch or came before them, and say how many,
+    if the project wants that."""
     bits = project.routing.near_duplicates
     if bits is None:
         return 0
     waiting = ledger.images.waiting(project.name, [version.id for version in versions])
     in_order = sorted(waiting, key=lambda image: (image.discovered_at, image.uri))
     uris = {image.image_id: image.uri for image in in_order}
-    looks = ((image.image_id, image.look) for image in in_order if image.look)
-    pairs = list(near_duplicates(looks, bits))
-    for image_id, first in pairs:
-        ledger.images.quarantine(project.name, image_id, Reason.NEAR_DUPLICATE, f"it looks like {uris[first]}")
-    if pairs:
-        log.info("project %s: %d images look like others that wait, and are set aside", project.name, len(pairs))
-    return len(pairs)
+    looks = {image.image_id: image.look for image in in_order if image.look}
+    alike = known_before(looks.items(), ledger.images.looks_of_batched(project.name), bits) if looks else {}
+    left = ((image_id, look) for image_id, look in looks.items() if image_id not in alike)
+    alike |= {image_id: uris[first] for image_id, first in near_duplicates(left, bits)}
+    for image_id, other in alike.items():
+        ledger.images.quarantine(project.name, image_id, Reason.NEAR_DUPLICATE, f"it looks like {other}")
+    if alike:
+        log.info("project %s: %d images look like others, and are set aside", project.name, len(alike))
+    return len(alike)
 
 
 def candidates(project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger) -> list[Candidate]:

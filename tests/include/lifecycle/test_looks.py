@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from include.lifecycle.looks import Look, distance, farthest_first, near_duplicates
+from include.lifecycle.looks import Look, distance, farthest_first, known_before, near_duplicates
 
 GRAY = bytes([100] * 48)
 
@@ -56,6 +56,17 @@ def test_what_bands_find_is_what_comparing_all_finds(hashes: list[int], bits: in
             firsts.append(place)
     looks = [(str(place), look(value)) for place, value in enumerate(hashes)]
     assert list(near_duplicates(looks, bits)) == expected
+
+
+@given(near_hashes(), near_hashes(), st.integers(0, 7))
+def test_what_was_known_before_is_what_comparing_all_finds(hashes: list[int], before: list[int], bits: int) -> None:
+    expected = {}
+    for place, value in enumerate(hashes):
+        near = [known for known, other in enumerate(before) if (other ^ value).bit_count() <= bits]
+        if near:
+            expected[str(place)] = str(near[0])
+    looks, others = ([(str(place), look(value)) for place, value in enumerate(values)] for values in (hashes, before))
+    assert known_before(looks, others, bits) == expected
 
 
 def test_pictures_of_one_structure_and_unlike_colours_do_not_resemble_each_other() -> None:

@@ -138,6 +138,28 @@ def test_of_images_that_look_alike_one_is_shown(new_world: Callable[..., World])
     }
 
 
+def test_an_image_that_looks_like_one_in_a_batch_is_not_shown_again(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"near_duplicates": 4})
+    world.put("in/scene.png", photograph(1))
+    world.plan()
+    world.put("in/scene-again.png", photograph(1, noise=9))
+    world.put("in/other.png", photograph(2))
+    world.plan()
+    assert dict(world.ledger.images.counts(world.project.name)) == {
+        (ImageState.BATCHED, None): 2,
+        (ImageState.QUARANTINED, Reason.NEAR_DUPLICATE): 1,
+    }
+
+
+def test_an_image_that_takes_the_place_of_one_it_looks_like_is_shown(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"near_duplicates": 4})
+    world.put("in/scene.png", photograph(1))
+    world.plan()
+    world.put("in/scene.png", photograph(1, noise=9))
+    world.plan()
+    assert Reason.NEAR_DUPLICATE not in {reason for _, reason in world.ledger.images.counts(world.project.name)}
+
+
 def test_images_unlike_each_other_come_first_where_that_is_wanted(new_world: Callable[..., World]) -> None:
     world = new_world(routing={"diversity": 1.0, "review_a_day": 4}, batches={"size": 4, "job_size": 2, "max_wait": 0})
     for number in range(4):
