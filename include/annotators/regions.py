@@ -31,7 +31,6 @@ class Region:
     top: int
     bitmap: Array
     score: float | None
-    has_holes: bool
 
 
 def recognise(output: Array, classes: int) -> Meaning:
@@ -95,8 +94,7 @@ def regions(chosen: Array, scores: Array | None, least_area: int) -> Iterator[Re
         window = np.s_[top : top + height, left : left + width]
         bitmap = numbers[window] == number
         score = None if scores is None else float(scores[window][bitmap].mean())
-        filled, has_holes = _without_small_holes(bitmap, least_area)
-        yield Region(left, top, filled, score, has_holes)
+        yield Region(left, top, _without_small_holes(bitmap, least_area), score)
 
 
 def outline(region: Region, tolerance: float) -> list[float]:
@@ -145,11 +143,11 @@ def _placed(layer: Array, place: Frame, size: tuple[int, int], interpolation: in
     return cv2.warpAffine(layer, to_layer, (place.width, place.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _without_small_holes(bitmap: Array, least_area: int) -> tuple[Array, bool]:
-    """The bitmap with its holes of fewer pixels filled, and whether it has others."""
+def _without_small_holes(bitmap: Array, least_area: int) -> Array:
+    """The bitmap with its holes of fewer pixels filled."""
     around = np.pad(~bitmap, 1, constant_values=True).astype(np.uint8)
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=4)
     inside = ~np.isin(np.arange(len(stats)), (0, numbers[0, 0]))  # neither the bitmap nor what is all around
     small = inside & (stats[:, cv2.CC_STAT_AREA] < least_area)
     filled: Array = bitmap | small[numbers[1:-1, 1:-1]]
-    return filled, bool((inside & ~small).any())
+    return filled

@@ -19,7 +19,6 @@ class Drawn(StrEnum):
 
     POLYGONS = "polygons"  # outlines, holes filled
     MASKS = "masks"
-    BOTH = "both"  # regions with holes as masks, the others as polygons
 
 
 class SegmenterSettings(ModelSettings):
@@ -32,9 +31,7 @@ class SegmenterSettings(ModelSettings):
     threshold: float = Field(
         0.5, gt=0, le=1, description="A model of one class: from which probability on a pixel is of it."
     )
-    drawn: Drawn = Field(
-        Drawn.POLYGONS, description="polygons (holes filled), masks, or both: masks where there are holes."
-    )
+    drawn: Drawn = Field(Drawn.POLYGONS, description="polygons (holes filled) or masks.")
     min_area: int = Field(64, ge=1, description="Regions of fewer pixels are left out, holes of fewer are filled.")
     tolerance: float = Field(1.0, ge=0, description="How far, in pixels, a simplified polygon may be off.")
 
@@ -53,8 +50,7 @@ class Segmenter(PictureModel):
         blank = self._layer(self._blank)
         self._meaning = settings.answers or recognise(blank, len(self._words.classes))
         label_map(blank, self._meaning, self._words.label_ids, Frame(8, 8, 0, 0, 8, 8), (8, 8), settings.threshold)
-        kinds = {Drawn.POLYGONS: "polygon", Drawn.MASKS: "mask", Drawn.BOTH: "any"}
-        self.spec = self._words.spec(kinds[settings.drawn])
+        self.spec = self._words.spec("mask" if settings.drawn is Drawn.MASKS else "polygon")
 
     def detect(
         self, context: cvataa.DetectionFunctionContext, image: PIL.Image.Image
@@ -82,8 +78,7 @@ class Segmenter(PictureModel):
 
     def _shape(self, label: int, region: Region) -> models.LabeledShapeRequest:
         score = {} if region.score is None else {"score": region.score}
-        drawn = self._stated.drawn
-        if drawn is Drawn.MASKS or (drawn is Drawn.BOTH and region.has_holes):
+        if self._stated.drawn is Drawn.MASKS:
             return cvataa.mask(label, run_lengths(region), **score)
         return cvataa.polygon(label, outline(region, self._stated.tolerance), **score)
 

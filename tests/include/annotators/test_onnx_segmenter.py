@@ -11,7 +11,6 @@ from onnx import TensorProto
 
 from include.annotators.onnx_segmenter import OnnxSegmenter
 from include.annotators.registry import UnknownAnnotator, load
-from include.lifecycle.shapes import ShapeType
 from tests.include.annotators import networks
 from tests.include.annotators.asked import BLUE, GREEN, RED, Box, Context, picture, predictions
 
@@ -80,21 +79,20 @@ def test_masks_and_holes(tmp_path: Path) -> None:
 
     assert kinds() == ["polygon", "polygon"]
     assert kinds(drawn="masks") == ["mask", "mask"]
-    assert sorted(kinds(drawn="both")) == ["mask", "polygon"]
-    assert kinds(drawn="both", min_area=65) == ["polygon"]  # the hole of 64 is filled, the square of 36 is left out
-    shapes = [one.shape for one in predictions(segmenter("logits", tmp_path, drawn="both"), image)]
-    (mask,) = (shape for shape in shapes if shape.type is ShapeType.MASK)
-    *runs, left, top, right, bottom = mask.points
+    shapes = [one.shape for one in predictions(segmenter("logits", tmp_path, drawn="masks"), image)]
+    *runs, left, top, right, bottom = next(shape.points for shape in shapes if shape.points[-2:] == (19, 19))
     assert (left, top, right, bottom) == (4, 4, 19, 19)
     assert runs == [0, 16 * 4 + 4, *[8, 8] * 7, 8, 4 + 16 * 4]
+    (filled,) = predictions(segmenter("logits", tmp_path, drawn="masks", min_area=65), image)
+    assert filled.shape.points == (0, 16 * 16, 4, 4, 19, 19)  # and the square of 36 is left out
 
 
 def test_the_types_are_the_labels_own(tmp_path: Path) -> None:
     types = {
         drawn: {label.type for label in segmenter("logits", tmp_path, drawn=drawn).spec.labels}
-        for drawn in ("polygons", "masks", "both")
+        for drawn in ("polygons", "masks")
     }
-    assert types == {"polygons": {"polygon"}, "masks": {"mask"}, "both": {"any"}}
+    assert types == {"polygons": {"polygon"}, "masks": {"mask"}}
 
 
 def test_one_class_by_its_logit_or_probability(tmp_path: Path) -> None:
