@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from include.evaluation.columns import Floats
 from include.evaluation.detection import f1_draws, f1_of
@@ -54,6 +55,9 @@ class Comparison:
         return f"{better} is better than {worse} by {abs(self.micro.value):.3f} ({low:.3f} to {high:.3f}) of F1"
 
 
+_JSON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
+
+
 def compare(
     first: tuple[str, Sequence[ReviewedImage]],
     second: tuple[str, Sequence[ReviewedImage]],
@@ -95,8 +99,13 @@ def flat_metrics(comparison: Comparison) -> dict[str, float]:
 
 
 def to_json(comparison: Comparison) -> str:
-    """The comparison and its verdict as indented JSON, the same text for the same comparison."""
+    """The comparison and its verdict as indented JSON, the same text for the same comparison; `from_json` reads it."""
     return json.dumps({**asdict(comparison), "verdict": comparison.verdict}, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Comparison:
+    """The comparison that `to_json` wrote. Raises ValueError (pydantic's, naming the field) where it is none."""
+    return _JSON.validate_json(text)
 
 
 def _difference(place: int, found: tuple[Floats, Floats], drawn: tuple[Floats, Floats]) -> Difference | None:

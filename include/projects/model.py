@@ -139,6 +139,9 @@ class Evaluation(Section):
         default=0.5, gt=0, lt=1, description="Two boxes are the same object from this intersection over union on."
     )
     min_score: Share = Field(default=0.0, description="Predictions below this score count as not made.")
+    newest_images: int = Field(
+        default=100_000, ge=1, description="The figures are of the newest reviewed images, of so many at the most."
+    )
     ground_truth: GroundTruth | None = Field(
         default=None, description="Images that people also draw from scratch, in a job of their own; null: none."
     )

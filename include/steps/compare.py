@@ -10,7 +10,7 @@ from itertools import combinations
 from include.clients.bulk import BulkStore
 from include.clients.experiments import Experiments
 from include.clients.ledger import Ledger
-from include.evaluation.comparison import Comparison, compare, flat_metrics, to_json
+from include.evaluation.comparison import Comparison, compare, flat_metrics, from_json, to_json
 from include.projects.model import Project
 from include.steps.evaluate import question_id, settings_of
 from include.steps.reviewed import Finished, finished_by_annotator, reviewed_images
@@ -19,37 +19,52 @@ log = logging.getLogger(__name__)
 Times = Mapping[str, datetime]  # when each batch was planned
 
 
-def log_comparisons(project: Project, store: BulkStore, experiments: Experiments, ledger: Ledger) -> list[str]:
-    """Log each comparison of two versions that has no MLflow run yet; their verdicts.
+def compare_versions(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[Comparison]:
+    """All versions of one name that split images, each pair compared once for what people have finished.
 
-    Compared are versions of one name whose images people reviewed, on batches from the time in which both were asked:
-    images of another time may be harder.
+    Compared are versions whose images people reviewed, on batches from the time in which both were asked: images of
+    another time may be harder.
     """
-    verdicts = []
-    for first, second in _rivals(project, ledger):
-        question = f"{question_id(project, first)}\n{question_id(project, second)}"
-        key = f"comparison/{hashlib.sha256(question.encode()).hexdigest()[:16]}"
+    return [_kept(project, pair, store, ledger, now) for pair in _rivals(project, ledger)]
+
+
+def log_comparisons(project: Project, compared: Sequence[Comparison], experiments: Experiments, now: datetime) -> int:
+    """Log those that have no MLflow run yet, each with its verdict, and say how many."""
+    count = 0
+    for found in compared:
+        key = f"comparison/{hashlib.sha256(to_json(found).encode()).hexdigest()[:16]}"
         if experiments.is_logged(f"labelcycle/{project.name}", key):
             continue
-        images = [list(reviewed_images(project, finished, store, ledger)) for finished in (first, second)]
-        found = compare((first.annotator, images[0]), (second.annotator, images[1]), settings_of(project))
-        _log(project, key, found, max(record.finished_at for record in second.reviewed), experiments)
+        experiments.log_evaluation(
+            f"labelcycle/{project.name}",
+            key=key,
+            name=f"{found.second} against {found.first}",
+            params={"project": project.name, "first": found.first, "second": found.second},
+            metrics=flat_metrics(found),
+            tags={"labelcycle.project": project.name, "labelcycle.verdict": found.verdict},
+            artifacts={"comparison.json": to_json(found)},
+            at=now,
+        )
         log.info("project %s: %s", project.name, found.verdict)
-        verdicts.append(found.verdict)
-    return verdicts
+        count += 1
+    return count
 
 
-def _log(project: Project, key: str, found: Comparison, at: datetime, experiments: Experiments) -> None:
-    experiments.log_evaluation(
-        f"labelcycle/{project.name}",
-        key=key,
-        name=f"{found.second} against {found.first}",
-        params={"project": project.name, "first": found.first, "second": found.second},
-        metrics=flat_metrics(found),
-        tags={"labelcycle.project": project.name, "labelcycle.verdict": found.verdict},
-        artifacts={"comparison.json": to_json(found)},
-        at=at,
-    )
+def _kept(
+    project: Project, pair: tuple[Finished, Finished], store: BulkStore, ledger: Ledger, now: datetime
+) -> Comparison:
+    """A comparison as it was kept, or made and kept now."""
+    questions = "\n".join(question_id(project, one) for one in pair)
+    id_ = f"comparison-{hashlib.sha256(questions.encode()).hexdigest()[:16]}"
+    known = ledger.judgements.get(project.name, id_)
+    if known:
+        return from_json(store.read_text(known.uri))
+    first, second = pair
+    images = [list(reviewed_images(project, one, store, ledger)) for one in pair]
+    found = compare((first.annotator, images[0]), (second.annotator, images[1]), settings_of(project))
+    uri = store.write_text(f"comparisons/{project.name}", to_json(found))
+    ledger.judgements.add(project.name, id_, second.annotator, uri, now)
+    return found
 
 
 def _rivals(project: Project, ledger: Ledger) -> Iterator[tuple[Finished, Finished]]:

@@ -11,7 +11,7 @@ from include.evaluation.figures import flat_metrics, table
 from include.evaluation.reviewed import EvaluationSettings
 from include.lifecycle.labels import current_names
 from include.projects.model import Project
-from include.steps.reviewed import Finished, count_images, finished_by_annotator, reviewed_images
+from include.steps.reviewed import Finished, finished_by_annotator, reviewed_images
 
 
 def evaluate_annotators(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[str]:
@@ -23,7 +23,7 @@ def evaluate_annotators(project: Project, store: BulkStore, ledger: Ledger, now:
     for finished in finished_by_annotator(project, ledger):
         id_ = _id(project, finished)
         if ledger.reviews.evaluation(id_) is None:
-            evaluation = _evaluate(project, finished, store, ledger)
+            evaluation = evaluate_finished(project, finished, store, ledger)
             uri = store.write_text(f"evaluations/{project.name}", to_json(evaluation))
             ledger.reviews.add_evaluation(project.name, id_, finished.annotator, uri, now)
         ids.append(id_)
@@ -77,13 +77,14 @@ def question_id(project: Project, finished: Finished) -> str:
     return evaluation_id(finished.keys + renamed, finished.annotator, settings_of(project))
 
 
-def _evaluate(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Evaluation:
+def evaluate_finished(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Evaluation:
+    """An annotator version on the jobs that are named, of which people reviewed one at the least."""
     return evaluate(
         reviewed_images(project, finished, store, ledger),
         settings_of(project),
         annotator=finished.annotator,
         revision_ids=finished.keys,
         jobs_finished=len(finished.records),
-        images_finished=count_images(finished.records, store),
+        images_finished=sum(record.images for record in finished.records),
         shown=finished.shown,
     )

@@ -150,6 +150,15 @@ def build_release(project: Project, tag: str, folder: Path, store: BulkStore, le
         raise GateError(f"{tag} cannot be released: " + "; ".join(problems[:5]))
 
 
+def released_revisions(project: Project, store: BulkStore, ledger: Ledger) -> set[tuple[str, int, str]]:
+    """Batch, job index and id of each revision in the newest version; none where there is no version."""
+    done = [release for release in ledger.releases.all(project.name) if release.released_at]
+    if not done:
+        return set()
+    pin = _PIN.validate_json(store.read_text(done[-1].pin))
+    return {(record.batch_id, record.job_index, record.id) for record in pin.revisions}
+
+
 def _check_is_ours(release: ReleaseRecord, repository: DatasetRepository) -> None:
     """A tag that was there must hold what was pinned: another ledger may have released under the same name."""
     found = [tag for tag in repository.tags(release.tag) if tag.name == release.tag]

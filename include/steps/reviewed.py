@@ -47,8 +47,21 @@ def finished_by_annotator(project: Project, ledger: Ledger) -> list[Finished]:
     for record in ledger.reviews.current(project.name):
         for one in record.asked:
             found[one.id].append(record)
-    all_of = (Finished(annotator, tuple(records)) for annotator, records in sorted(found.items()))
+    most = project.evaluation.newest_images
+    all_of = (Finished(annotator, newest(records, most)) for annotator, records in sorted(found.items()))
     return [finished for finished in all_of if finished.reviewed]
+
+
+def newest(records: Sequence[RevisionRecord], most: int) -> tuple[RevisionRecord, ...]:
+    """In their order those that were finished last, with so many reviewed images at the most, or one reviewed job: what
+    is measured does not grow with the project's age."""
+    images, since = 0, None
+    for record in sorted(records, key=lambda one: one.finished_at, reverse=True):
+        images += 0 if record.accepted is Acceptance.AUTOMATIC else record.images
+        if images > most and since is not None:
+            break
+        since = record.finished_at if images else since
+    return tuple(record for record in records if since is None or record.finished_at >= since)
 
 
 def reviewed_images(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> Iterator[ReviewedImage]:
@@ -63,11 +76,6 @@ def reviewed_images(project: Project, finished: Finished, store: BulkStore, ledg
         sizes = {image_id: (header.width, header.height) for image_id, header in headers.items()}
         for revision in revisions:
             yield from _images(project, revision, answers, applied, sizes)
-
-
-def count_images(records: Sequence[RevisionRecord], store: BulkStore) -> int:
-    """How many images finished jobs have."""
-    return sum(len(revision_from(store.read(record.uri)).image_ids) for record in records)
 
 
 def _images(

@@ -32,6 +32,7 @@ TASKS = {
         "collect_revisions",
         "evaluate_annotators",
         "log_evaluations",
+        "take_snapshot",
     ],
     "release_street_signs": ["complete_release", "log_release", "pin_release", "publish_release"],
 }

@@ -13,6 +13,7 @@ from include.clients.ledger.images import ImageTable
 from include.clients.ledger.judgements import JudgementTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
 from include.clients.ledger.people import PeoplesJobs
+from include.clients.ledger.places import Places
 from include.clients.ledger.plans import NotWaitingError
 from include.clients.ledger.predictions import PredictionTable
 from include.clients.ledger.refreshes import RefreshTable
@@ -50,5 +51,6 @@ class Ledger:
         self.alarms = AlarmTable(engine)
         self.snapshots = SnapshotTable(engine)
         self.funnel = Funnel(engine)
+        self.places = Places(engine)
         self.releases = ReleaseTable(engine)
         self.audit = AuditTable(engine)

@@ -12,7 +12,8 @@ def evaluate(project_file: str) -> None:
     """The tasks of `evaluate_<project>`."""
     evaluated = evaluate_annotators(project_file)
     logged = log_evaluations(project_file, cast("list[str]", evaluated))
-    chain(collect_revisions(project_file), evaluated, [logged, calibrate_annotators(project_file)])
+    measured = [logged, calibrate_annotators(project_file)]
+    chain(collect_revisions(project_file), evaluated, measured, take_snapshot(project_file))
 
 
 @task
@@ -36,14 +37,15 @@ def evaluate_annotators(project_file: str) -> list[str]:
 @task
 def log_evaluations(project_file: str, evaluation_ids: list[str]) -> int:
     """Log the new evaluations in MLflow, and say how many; where versions split the images, compare them too."""
-    from include.steps.compare import log_comparisons
+    from include.steps.compare import compare_versions, log_comparisons
     from include.steps.evaluate import log_evaluations as log
 
     with ProjectClients(project_file) as clients:
         project, store, ledger = clients.project, clients.store, clients.ledger
-        count = log(project, evaluation_ids, store, clients.experiments, ledger)
-        log_comparisons(project, store, clients.experiments, ledger)
-        return count
+        now = datetime.now(UTC)
+        compared = compare_versions(project, store, ledger, now)
+        log_comparisons(project, compared, clients.experiments, now)
+        return log(project, evaluation_ids, store, clients.experiments, ledger)
 
 
 @task
@@ -57,3 +59,12 @@ def calibrate_annotators(project_file: str) -> list[str]:
         fresh = calibrate(project, store, ledger, datetime.now(UTC))
         log_calibrations(project, store, clients.experiments, ledger)
         return fresh
+
+
+@task
+def take_snapshot(project_file: str) -> str:
+    """Keep what the quality page shows; where it is kept."""
+    from include.steps.quality import take_snapshot as take
+
+    with ProjectClients(project_file) as clients:
+        return take(clients.project, clients.store, clients.ledger, datetime.now(UTC))

@@ -1,7 +1,7 @@
 """Compare: versions that split the images are told apart in MLflow, once, on images of one time."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,13 @@ from sqlalchemy import update
 
 from include.clients.experiments import Experiments
 from include.clients.ledger.tables import batches
+from include.evaluation.comparison import Comparison
 from include.steps.collect import collect_revisions
-from include.steps.compare import log_comparisons
+from include.steps.compare import compare_versions, log_comparisons
 from tests.include.steps.world import DOTS, World
 
 OLD = {"model": DOTS, "name": "eye", "share": 0.5, "settings": {"version": "1", "first": 1}}  # misses the first dot
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
 NEW = {"model": DOTS, "name": "eye", "share": 0.5, "settings": {"version": "2"}}
 
 
@@ -35,14 +37,17 @@ def experiments(tmp_path: Path) -> Experiments:
     return Experiments(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))
 
 
-def comparisons(world: World, experiments: Experiments) -> list[str]:
-    return log_comparisons(world.project, world.store, experiments, world.ledger)
+def comparisons(world: World) -> list[Comparison]:
+    return compare_versions(world.project, world.store, world.ledger, NOW)
 
 
 def test_two_versions_are_compared_once_with_a_verdict(split: World, experiments: Experiments) -> None:
-    (verdict,) = comparisons(split, experiments)
+    (found,) = comparisons(split)
+    verdict = found.verdict
     assert "no difference can be told yet: F1 of eye@2 against eye@1 is +0.000" in verdict  # people corrected nothing
-    assert comparisons(split, experiments) == []
+    assert comparisons(split) == [found]
+    assert log_comparisons(split.project, [found], experiments, NOW) == 1
+    assert log_comparisons(split.project, [found], experiments, NOW) == 0
     client = MlflowClient(experiments.tracking_uri)
     experiment = client.get_experiment_by_name(f"labelcycle/{split.project.name}")
     assert experiment
@@ -52,9 +57,9 @@ def test_two_versions_are_compared_once_with_a_verdict(split: World, experiments
     assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["comparison.json"]
 
 
-def test_one_that_took_the_others_place_is_not_compared(split: World, experiments: Experiments) -> None:
+def test_one_that_took_the_others_place_is_not_compared(split: World) -> None:
     newer = [batch.id for batch in split.batches() if batch.asked[0].id == "eye@2"]
     with split.ledger.engine.begin() as connection:
         later = split.batches()[0].planned_at + timedelta(days=1)
         connection.execute(update(batches).where(batches.c.id.in_(newer)).values(planned_at=later))
-    assert comparisons(split, experiments) == []
+    assert comparisons(split) == []

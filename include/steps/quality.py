@@ -1,0 +1,155 @@
+"""Quality: all that is known of a project's labels at a moment, kept for the page, the report and the metrics."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+
+import numpy as np
+
+from include.clients.bulk import BulkStore
+from include.clients.ledger import Ledger
+from include.clients.ledger.reviews import EvaluationRecord, RevisionRecord
+from include.clients.ledger.snapshots import SnapshotRecord
+from include.clients.tables import revision_from
+from include.evaluation.agreement import agreement
+from include.evaluation.calibration_report import from_json as calibration_from
+from include.evaluation.evaluation import from_json as evaluation_from
+from include.evaluation.lint import lint
+from include.evaluation.reviewed import FinalImage
+from include.evaluation.snapshot import (
+    AnnotatorState,
+    ImageLink,
+    OpenAlarm,
+    Person,
+    Snapshot,
+    from_json,
+    to_json,
+)
+from include.lifecycle.labels import current_names, revision_today
+from include.lifecycle.reviews import Acceptance, Annotation
+from include.projects.model import Project
+from include.steps.compare import compare_versions
+from include.steps.doubled import doubled_images
+from include.steps.funnel import funnel
+from include.steps.reviewed import newest
+
+_VERSIONS = 12  # annotator versions that are shown, the newest first
+
+
+def take_snapshot(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> str:
+    """Keep what is known now as the project's newest snapshot; where it is kept.
+
+    What must be read from every finished job (slips, agreement, people) is taken over from the snapshot before, where
+    no job was finished or changed since.
+    """
+    records = newest(ledger.reviews.current(project.name), project.evaluation.newest_images)
+    digest = _digest(project, records, ledger)
+    known = ledger.snapshots.newest(project.name)
+    before = from_json(store.read_text(known.uri)) if known and known.digest == digest else None
+    annotators = _annotators(project, store, ledger)
+    shown = Snapshot(
+        project=project.name,
+        made_at=now,
+        min_support=project.evaluation.min_support,
+        funnel=funnel(project, store, ledger),
+        annotators=annotators,
+        people=before.people if before else _people(records),
+        lint=before.lint if before else lint(_final_images(project, records, store, ledger)),
+        agreement=before.agreement
+        if before
+        else agreement(doubled_images(project, store, ledger), project.evaluation.iou),
+        alarms=_alarms(project, ledger),
+        comparisons=tuple(found.verdict for found in compare_versions(project, store, ledger, now)),
+        server_quality=(),
+        links={},
+        latest_release=next((r.tag for r in reversed(ledger.releases.all(project.name)) if r.released_at), None),
+    )
+    uri = store.write_text(f"snapshots/{project.name}", to_json(replace(shown, links=_links(project, shown, ledger))))
+    ledger.snapshots.put(project.name, SnapshotRecord(uri, digest, now))
+    return uri
+
+
+def newest_snapshot(project: Project, store: BulkStore, ledger: Ledger) -> Snapshot | None:
+    """The project's newest snapshot; None before the first run of evaluate_<project>."""
+    record = ledger.snapshots.newest(project.name)
+    return from_json(store.read_text(record.uri)) if record else None
+
+
+def _digest(project: Project, records: Sequence[RevisionRecord], ledger: Ledger) -> str:
+    """Names what lint, agreement and people's work are made of."""
+    keys = [f"{record.batch_id}/{record.job_index}/{record.id}/{record.finished_by}" for record in records]
+    blind = [job.uri for job in ledger.blind.of_project(project.name) if job.uri]
+    renamed = current_names(project)
+    text = json.dumps([keys, blind, renamed, project.evaluation.iou], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _annotators(project: Project, store: BulkStore, ledger: Ledger) -> tuple[AnnotatorState, ...]:
+    calibrations = ledger.calibrations.newest(project.name)
+    evaluated = ledger.reviews.newest_evaluations(project.name)
+
+    def state(record: EvaluationRecord) -> AnnotatorState:
+        known = calibrations.get(record.annotator)
+        return AnnotatorState(
+            evaluation=evaluation_from(store.read_text(record.uri)),
+            made_at=record.created_at,
+            mlflow_run_id=record.mlflow_run_id,
+            is_baseline=False,
+            calibration=calibration_from(store.read_text(known.uri)) if known else None,
+        )
+
+    newest_first = sorted(evaluated.values(), key=lambda one: (one.created_at, one.annotator), reverse=True)
+    return tuple(state(record) for record in newest_first[:_VERSIONS])
+
+
+def _people(records: Sequence[RevisionRecord]) -> tuple[Person, ...]:
+    """Those who finished jobs, by name; a job without a name is of nobody that can be told."""
+    by_name = defaultdict[str, list[RevisionRecord]](list)
+    for record in records:
+        if record.accepted is not Acceptance.AUTOMATIC and record.finished_by:
+            by_name[record.finished_by].append(record)
+    return tuple(_person(name, by_name[name]) for name in sorted(by_name))
+
+
+def _person(name: str, records: Sequence[RevisionRecord]) -> Person:
+    minutes = [
+        (record.finished_at - record.assigned_at).total_seconds() / 60
+        for record in records
+        if record.assigned_at and record.finished_at >= record.assigned_at
+    ]
+    median, p90 = np.percentile(minutes, [50, 90]).tolist() if minutes else (None, None)
+    return Person(name, len(records), sum(record.images for record in records), len(minutes), median, p90)
+
+
+def _final_images(
+    project: Project, records: Sequence[RevisionRecord], store: BulkStore, ledger: Ledger
+) -> Iterator[FinalImage]:
+    """The images of finished jobs as they are now, read a batch at a time."""
+    names = current_names(project)
+    for batch_id, of_batch in groupby(records, key=lambda record: record.batch_id):
+        sizes = {image.id: (image.header.width, image.header.height) for image in ledger.images.of_batch(batch_id)}
+        for record in of_batch:
+            revision = revision_today(revision_from(store.read(record.uri)), names)
+            drawn = defaultdict[str, list[Annotation]](list)
+            for annotation in revision.annotations:
+                drawn[annotation.image_id].append(annotation)
+            yield from (FinalImage(id_, sizes[id_], tuple(drawn[id_])) for id_ in revision.image_ids)
+
+
+def _alarms(project: Project, ledger: Ledger) -> tuple[OpenAlarm, ...]:
+    return tuple(
+        OpenAlarm(alarm.id, alarm.finding.cause, alarm.finding.what, alarm.finding.severity, alarm.opened_at)
+        for alarm in ledger.alarms.open(project.name)
+    )
+
+
+def _links(project: Project, shown: Snapshot, ledger: Ledger) -> Mapping[str, ImageLink]:
+    """Where the images are that the snapshot names."""
+    named = {one.image_id for state in shown.annotators for one in state.evaluation.worst}
+    named |= {finding.image_id for finding in shown.lint.findings}
+    places = ledger.places.of(project.name, sorted(named))
+    return {id_: ImageLink(one.uri, one.task_id, one.job_id, one.frame) for id_, one in sorted(places.items())}
