@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
-from include.evaluation.detection import Figures, Rates, Scores
+from include.evaluation.average_precision import AveragePrecision
+from include.evaluation.detection import Figures, Intervals, Rates, Scores
 from include.evaluation.evaluation import Evaluation
 
 Row = tuple[str, ...]
@@ -11,12 +12,16 @@ Row = tuple[str, ...]
 
 def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Every figure that has a value under a name that MLflow takes: `f1/<class>`, `f1/micro`, `f1/macro` and
-    alike for precision, recall, mean_iou, support, tp, fp and fn; `audit/f1/…` for the audit sample; `kept`,
+    alike for precision, recall (each with `…_low` and `…_high`), mean_iou, support, tp, fp and fn; `audit/f1/…` for the
+    audit sample; COCO's twelve (`ap`, `ap50` and on) with `ap/<class>` and alike; `errors/<type>`; `kept`,
     `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None is left out."""
     metrics = {**asdict(evaluation.coverage), "share_measured": evaluation.coverage.share_measured}
     metrics |= dict(_metrics_of(evaluation.figures))
     if evaluation.audit:
         metrics |= {f"audit/{name}": value for name, value in _metrics_of(evaluation.audit)}
+    metrics |= {f"errors/{name}": value for name, value in asdict(evaluation.errors).items()}
+    if evaluation.precision:
+        metrics |= dict(_precision(evaluation.precision))
     if evaluation.outcomes:
         metrics |= asdict(evaluation.outcomes.total)
         for label, counts in evaluation.outcomes.by_class.items():
@@ -47,7 +52,20 @@ def table(evaluation: Evaluation) -> str:
     rows += [_row("micro", figures.micro.rates, figures.micro.support), _row("macro", figures.macro, None)]
     if evaluation.audit:
         rows.append(_row("audit (micro)", evaluation.audit.micro.rates, evaluation.audit.micro.support))
-    return "\n".join([heading, "", *_aligned(rows), "", f"worst class: {figures.worst or '-'}; {_done(evaluation)}"])
+    last = [_averages(evaluation), _wrong(evaluation), f"worst class: {figures.worst or '-'}; {_done(evaluation)}"]
+    return "\n".join([heading, "", *_aligned(rows), "", *last])
+
+
+def _averages(evaluation: Evaluation) -> str:
+    found = evaluation.precision
+    if found is None:
+        return "mAP means nothing here: all scores are equal"
+    ap, ap50, ap75 = (_number(value, ".3f") for value in (found.ap, found.ap50, found.ap75))
+    return f"mAP {ap}, AP50 {ap50}, AP75 {ap75}"
+
+
+def _wrong(evaluation: Evaluation) -> str:
+    return "errors: " + ", ".join(f"{value:g} {name}" for name, value in asdict(evaluation.errors).items())
 
 
 def _done(evaluation: Evaluation) -> str:
@@ -60,12 +78,26 @@ def _metrics_of(figures: Figures) -> Iterator[tuple[str, float | None]]:
     for label, scores in figures.by_class.items():
         yield from _suffixed(_values(scores), metric_label(label)).items()
     yield from _suffixed(_values(figures.micro), "micro").items()
-    yield from _suffixed(asdict(figures.macro), "macro").items()
+    yield from _suffixed({**asdict(figures.macro), **_sides(figures.macro_intervals)}, "macro").items()
+
+
+def _precision(found: AveragePrecision) -> Iterator[tuple[str, float | None]]:
+    for name, value in asdict(found).items():
+        if name != "by_class":
+            yield name, value
+    for label, of_class in found.by_class.items():
+        yield from _suffixed(asdict(of_class), metric_label(label)).items()
+
+
+def _sides(intervals: Intervals) -> dict[str, float | None]:
+    found = {name: getattr(intervals, name) for name in ("precision", "recall", "f1")}
+    return {f"{name}_{side}": getattr(one, side) for name, one in found.items() if one for side in ("low", "high")}
 
 
 def _values(scores: Scores) -> dict[str, float | None]:
     return {
         **asdict(scores.rates),
+        **_sides(scores.intervals),
         "support": scores.support,
         "tp": scores.tp,
         "fp": scores.fp,
