@@ -26,7 +26,7 @@ from include.lifecycle.shapes import Shape, ShapeType
 from include.projects.model import Project
 from include.steps.batches import log
 
-_OVERLAP = timedelta(minutes=5)  # CVAT's clock may run backwards, and rows may appear late
+OVERLAP = timedelta(minutes=5)  # CVAT's clock may run backwards, and rows may appear late
 _STAGES = ("annotation", "validation", "acceptance")
 _ACCEPTANCE = {
     Route.REVIEW: Acceptance.PERSON,
@@ -72,13 +72,18 @@ def _since(jobs: Sequence[Job]) -> datetime | None:
     if any(job.note for job in jobs):
         return None
     seen = [datetime.fromisoformat(job.seen_update) for job in jobs if job.seen_update]
-    return max(seen) - _OVERLAP if seen else None
+    return max(seen) - OVERLAP if seen else None
 
 
 def _is_due(project: Project, found: CvatJob, job: Job | None) -> bool:
     """Whether a job is ours, done, and changed since it was last kept."""
     if job is None or found.updated_date == job.seen_update:
         return False
+    return is_done(project, found)
+
+
+def is_done(project: Project, found: CvatJob) -> bool:
+    """Whether a completed job is in the stage that the project says, or a later one."""
     return _STAGES.index(found.stage) >= _STAGES.index(project.done.stage)
 
 

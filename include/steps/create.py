@@ -14,6 +14,7 @@ from include.clients.ledger.batches import Batch
 from include.lifecycle.batches import Stage
 from include.projects.model import Project
 from include.steps.batches import asking_for, each_batch, log, task_of, words
+from include.steps.blind import intend_replicas
 from include.steps.labels import labels_are_due, note_change
 
 _LEASE = timedelta(minutes=5)
@@ -61,7 +62,8 @@ def renew_task(project: Project, batch: Batch, reason: str, cvat: CvatClient, le
 
 
 def _create_task(project: Project, project_id: int, batch: Batch, cvat: CvatClient, ledger: Ledger) -> None:
-    wanted = NewTask(batch.id, project_id, segment_size=batch.job_size)
+    copies = intend_replicas(project, batch, ledger)
+    wanted = NewTask(batch.id, project_id, segment_size=batch.job_size, replicas=copies)
     task = find_or_create_task(wanted, asking_for(project, batch, ledger), cvat, ours=True)
     ledger.batches.advance(batch.id, Stage.CREATED, task_id=task.id)
     ledger.audit.add(project.name, "create task", batch.id, f"task {task.id}")

@@ -25,7 +25,7 @@ def route_jobs(project: Project, batch_ids: Sequence[str], cvat: CvatClient, sto
     People cannot tell an audited job from another. A job that somebody has touched already is left as it is, and so is
     one that waits for a decision. Raises UnknownAssignee before anything is routed.
     """
-    people = [_user_id(name, cvat) for name in project.cvat.assignees]
+    people = people_of(project, cvat)
     pins = Pins(project, cvat, store, ledger)
 
     def work(batch: Batch) -> None:
@@ -48,6 +48,11 @@ def _is_ours(batch: Batch, job: Job, now: Mapping[int, CvatJob]) -> bool:
         raise BatchError(f"task {batch.task_id} has no job {job.cvat_id} any more")
     untouched = (found.stage, found.state) == ("annotation", "new") and found.assignee is None
     return job.applied is Applied.APPLIED and untouched
+
+
+def people_of(project: Project, cvat: CvatClient) -> list[int]:
+    """The ids of those that the project's jobs are given to in turn. Raises UnknownAssignee."""
+    return [_user_id(name, cvat) for name in project.cvat.assignees]
 
 
 def _user_id(name: str, cvat: CvatClient) -> int:

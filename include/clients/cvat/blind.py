@@ -4,11 +4,13 @@ A task has one ground truth job at the most, over chosen frames. Where it was ma
 many empty copies of each ordinary job. `CvatClient.jobs` gives none of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from include.clients.cvat.asking import Asking, once
 from include.clients.cvat.errors import ForbiddenError, InvalidError, NotFoundError
-from include.clients.cvat.records import CvatJob, CvatTask, NotSupported
+from include.clients.cvat.filters import changed_since
+from include.clients.cvat.records import CvatJob, CvatTask, Meta, NotSupported
 from include.clients.cvat.wire import Wire
 
 GROUND_TRUTH, REPLICA = "ground_truth", "consensus_replica"
@@ -53,6 +55,19 @@ class BlindJobs:
         body = {"type": GROUND_TRUTH, "task_id": task_id, "frame_selection_method": "manual", "frames": list(frames)}
         return self._wire.call("POST", "/api/jobs", CvatJob, body=body)
 
+    def frames(self, job_id: int) -> tuple[int, ...]:
+        """The frames that a ground truth job is about, in order."""
+        return tuple(sorted(self._wire.get(f"/api/jobs/{job_id}/data/meta", Meta).included_frames or ()))
+
+    def updated_since(self, project_id: int, state: str, since: datetime | None) -> list[CvatJob]:
+        """The project's blind jobs in a state that changed at or after a time, in the order of their changes."""
+        wanted = changed_since(project_id, state, since)
+        jobs = [job for kind in (GROUND_TRUTH, REPLICA) for job in self._listed(kind, {"filter": wanted})]
+        return sorted(jobs, key=lambda job: datetime.fromisoformat(job.updated_date))
+
     def _jobs(self, task_id: int, kind: str) -> list[CvatJob]:
-        rows = self._wire.list("/api/jobs", CvatJob, {"task_id": str(task_id), "type": kind, "sort": "id"})
+        return self._listed(kind, {"task_id": str(task_id)})
+
+    def _listed(self, kind: str, query: Mapping[str, str]) -> list[CvatJob]:
+        rows = self._wire.list("/api/jobs", CvatJob, {**query, "type": kind, "sort": "id"})
         return [job for job in rows if job.type == kind]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from include.clients.cvat.backups import Backups
 from include.clients.cvat.blind import BlindJobs
 from include.clients.cvat.errors import NotFoundError
 from include.clients.cvat.exports import Exports
+from include.clients.cvat.filters import changed_since
 from include.clients.cvat.imports import Imports
 from include.clients.cvat.issues import Issues
 from include.clients.cvat.quality import Quality
@@ -205,13 +206,7 @@ class CvatClient:
 
     def jobs_updated_since(self, project_id: int, state: str, since: datetime | None) -> list[CvatJob]:
         """The project's annotation jobs in a state that changed at or after a time, in the order of their changes."""
-        rules: list[dict[str, Any]] = [
-            {"==": [{"var": "project_id"}, project_id]},
-            {"==": [{"var": "state"}, state]},
-        ]
-        if since is not None:
-            rules.append({">=": [{"var": "updated_date"}, since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")]})
-        jobs = self.jobs(filter=json.dumps({"and": rules}))
+        jobs = self.jobs(filter=changed_since(project_id, state, since))
         return sorted(jobs, key=lambda job: datetime.fromisoformat(job.updated_date))
 
     def update_job(self, job_id: int, **values: str | int | None) -> CvatJob:

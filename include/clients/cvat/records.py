@@ -159,10 +159,12 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """A task's or job's frames, and the numbers in the task of those that people took out."""
+    """A task's or job's frames, and the numbers in the task of those that people took out, and of those that a ground
+    truth job is about (None for other jobs, and for tasks)."""
 
     frames: list[Frame]
     deleted_frames: frozenset[int] = frozenset()
+    included_frames: tuple[int, ...] | None = None
 
 
 class AttributeSpec(msgspec.Struct, frozen=True):

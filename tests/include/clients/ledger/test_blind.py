@@ -51,7 +51,7 @@ def test_asked_again_it_keeps_its_frames_and_its_probability(ledger: Ledger, bat
 def test_a_job_is_found_then_refused_then_kept(ledger: Ledger, batch_id: str) -> None:
     key = truth(batch_id).key
     ledger.blind.intend([truth(batch_id)], NOW)
-    ledger.blind.bind(key, 7)
+    ledger.blind.bind(truth(batch_id), 7, NOW)
     ledger.blind.refuse(key, "it has 2 tracks")
     assert (only(ledger).cvat_id, only(ledger).note) == (7, "it has 2 tracks")
     ledger.blind.keep(key, KEPT)
@@ -60,6 +60,11 @@ def test_a_job_is_found_then_refused_then_kept(ledger: Ledger, batch_id: str) ->
     assert (job.note, job.finished_at) == (None, LATER)
     ledger.blind.refuse(key, "again")
     assert only(ledger).uri == KEPT.uri
+
+
+def test_one_that_is_found_without_having_been_asked_for_is_recorded_too(ledger: Ledger, batch_id: str) -> None:
+    ledger.blind.bind(truth(batch_id), 7, NOW)
+    assert (only(ledger).cvat_id, only(ledger).frames, only(ledger).asked_at) == (7, (0, 2), NOW)
 
 
 def test_replicas_come_by_job_and_copy(ledger: Ledger, batch_id: str) -> None:
@@ -71,9 +76,9 @@ def test_replicas_come_by_job_and_copy(ledger: Ledger, batch_id: str) -> None:
 
 def test_a_job_of_cvat_is_only_one_blind_job(ledger: Ledger, batch_id: str) -> None:
     ledger.blind.intend([replica(batch_id, 0, 0), replica(batch_id, 0, 1)], NOW)
-    ledger.blind.bind(replica(batch_id, 0, 0).key, 7)
+    ledger.blind.bind(replica(batch_id, 0, 0), 7, NOW)
     with pytest.raises(IntegrityError):
-        ledger.blind.bind(replica(batch_id, 0, 1).key, 7)
+        ledger.blind.bind(replica(batch_id, 0, 1), 7, NOW)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +95,4 @@ def test_the_database_itself_refuses_a_second_truth_and_what_cannot_be(
 
 def test_what_was_never_asked_for_is_told(ledger: Ledger, batch_id: str) -> None:
     with pytest.raises(LedgerError, match="ground truth"):
-        ledger.blind.bind(truth(batch_id).key, 7)
+        ledger.blind.refuse(truth(batch_id).key, "why")

@@ -271,43 +271,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("refreshes")
-    op.drop_table("job_annotators")
-    op.drop_table("blind_jobs")
-    with op.batch_alter_table("revisions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_revisions_project"))
-
-    op.drop_table("revisions")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_cvat_id"))
-
-    op.drop_table("jobs")
-    op.drop_table("batch_annotators")
-    with op.batch_alter_table("images", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_images_current_uri", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
-        )
-        batch_op.drop_index(batch_op.f("ix_images_project_state_uri"))
-        batch_op.drop_index(batch_op.f("ix_images_project_etag_size"))
-
-    op.drop_table("images")
-    op.drop_table("applied_shapes")
-    with op.batch_alter_table("releases", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_releases_project_pinned_at"))
-
-    op.drop_table("releases")
-    op.drop_table("predictions")
-    op.drop_table("leases")
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evaluations_project_created_at"))
-
-    op.drop_table("evaluations")
-    op.drop_table("calibrations")
-    with op.batch_alter_table("batches", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_batches_project_stage"))
-
-    op.drop_table("batches")
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_audit_project_at"))
-
-    op.drop_table("audit")
+    tables = (
+        *("refreshes", "job_annotators", "blind_jobs", "revisions", "jobs"),
+        *("batch_annotators", "images", "applied_shapes", "releases", "predictions"),
+        *("leases", "evaluations", "calibrations", "batches", "audit"),
+    )
+    for table in tables:  # those that refer to others first; indexes go with their tables
+        op.drop_table(table)
