@@ -43,5 +43,5 @@ class Scenes:
             cvataa.shape(OUTLINE, type="polygon", points=outline, score=0.5),
             cvataa.mask(REGION, region, score=0.75),
             cvataa.shape(JOINTS, type="points", points=[5 + by, 5.5, 40 + by, 40], score=0.25),
-            cvataa.tag(SCENE, attributes=[caption]),
+            cvataa.tag(SCENE, attributes=[caption], score=0.875),
         ]

@@ -322,5 +322,5 @@ def test_predictions_are_kept_as_the_model_gave_them(world: World) -> None:
         ("joints", 0.25): (5.0, 5.5, 40.0, 40.0),
         ("outline", 0.5): (1.0, 1.0, 20.0, 1.0, 20.0, 18.25),
         ("region", 0.75): MASK,
-        ("scene", 1.0): (),
+        ("scene", 0.875): (),
     }
