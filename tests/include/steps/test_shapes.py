@@ -18,10 +18,13 @@ from pycocotools.coco import COCO
 from include.clients.cvat import UnknownOutcomeError
 from include.clients.ledger.batches import Applied, Job
 from include.clients.tables import revision_from
+from include.evaluation.evaluation import from_json
+from include.evaluation.outcomes import OutcomeCounts
 from include.lifecycle.batches import Stage
 from include.lifecycle.reviews import Annotation
 from include.projects.model import Annotator
 from include.steps.collect import collect_revisions
+from include.steps.evaluate import evaluate_annotators
 from include.steps.predict import read_predictions
 from include.steps.refresh import Refresher
 from include.steps.release import build_release, pin_release
@@ -255,6 +258,22 @@ def test_what_people_made_of_it_is_released(new_world: Callable[..., World], buc
     assert outlines == [([1, 1, 10, 10], 100), ([1, 1, 19, 17.25], 163.875)]
     joints = [a["keypoints"] for a in coco.anns.values() if a["category_id"] == 3]
     assert joints == [[5, 5.5, 2, 40, 40, 2]] * 2
+
+
+def test_what_people_made_of_it_is_measured(world: World) -> None:
+    """One caption is written anew and one tag deleted; all else is left."""
+    world.carry()
+    (first, second) = world.jobs()
+    write_anew(world, first, "A road.")
+    world.change_shapes(second, "delete", tags=world.tags(second)[:1])
+    collected(world)
+    (id_,) = evaluate_annotators(world.project, world.store, world.ledger, datetime.now(UTC))
+    record = world.ledger.reviews.evaluation(id_)
+    assert record
+    outcomes = from_json(world.store.read_text(record.uri)).outcomes
+    assert outcomes
+    assert outcomes.total == OutcomeCounts(kept=14, edited=1, deleted=1)
+    assert outcomes.by_class["scene"] == OutcomeCounts(kept=2, edited=1, deleted=1)
 
 
 # The bundled models
