@@ -75,9 +75,10 @@ def ask_blind_jobs(project: Project, cvat: CvatClient, ledger: Ledger) -> int:
     again by the next run; the others go on. A server without ground truth is asked once a run. The first call without
     a usable answer is raised in the end. Raises UnknownAssignee before anything is asked.
     """
-    people = people_of(project, cvat)
+    all_due = [*_replicas_due(project, ledger), *_ground_truths_due(project, ledger)]
+    people = people_of(project, cvat) if all_due else []
     count, lost, missing = 0, list[CvatError](), None
-    for due in [*_replicas_due(project, ledger), *_ground_truths_due(project, ledger)]:
+    for due in all_due:
         try:
             if due.wanted.key.kind is BlindKind.REPLICA:
                 found: CvatJob | NotSupported = _replica(due, cvat, ledger)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "include/local/projects/street_signs.yaml"
 TASKS = {
     "ingest_street_signs": [
+        "ask_blind_jobs",
         "batch_shards",
         "carry.annotate",
         "carry.attach_data",
@@ -29,6 +30,7 @@ TASKS = {
     ],
     "evaluate_street_signs": [
         "calibrate_annotators",
+        "collect_blind_jobs",
         "collect_revisions",
         "evaluate_annotators",
         "log_evaluations",

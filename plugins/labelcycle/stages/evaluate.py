@@ -13,13 +13,23 @@ def evaluate(project_file: str) -> None:
     evaluated = evaluate_annotators(project_file)
     logged = log_evaluations(project_file, cast("list[str]", evaluated))
     measured = [logged, calibrate_annotators(project_file)]
-    chain(collect_revisions(project_file), evaluated, measured, take_snapshot(project_file))
+    collected = [collect_revisions(project_file), collect_blind_jobs(project_file)]
+    chain(collected, evaluated, measured, take_snapshot(project_file))
 
 
 @task
 def collect_revisions(project_file: str) -> int:
     """Keep the annotations of newly finished jobs, and say of how many."""
     from include.steps.collect import collect_revisions as collect
+
+    with ProjectClients(project_file) as clients:
+        return collect(clients.project, clients.cvat, clients.store, clients.ledger)
+
+
+@task
+def collect_blind_jobs(project_file: str) -> int:
+    """Keep what people drew from scratch in newly finished ground truth jobs and replicas, and say in how many."""
+    from include.steps.blind import collect_blind_jobs as collect
 
     with ProjectClients(project_file) as clients:
         return collect(clients.project, clients.cvat, clients.store, clients.ledger)

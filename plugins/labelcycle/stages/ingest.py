@@ -24,7 +24,7 @@ def ingest(project_file: str) -> None:
     waiting = refresh_shards(project_file)
     refreshed = refresh.partial(project_file=project_file).expand(batch_ids=waiting)
     found, summed = discover(project_file), sum_up(project_file)
-    chain(found, shards, predicted, planned, batches, carried, summed)
+    chain(found, shards, predicted, planned, batches, carried, ask_blind_jobs(project_file), summed)
     chain(found, waiting, refreshed, summed)
 
 
@@ -150,6 +150,16 @@ def route_jobs(project_file: str, batch_ids: list[str]) -> int:
         if review_by is not None:
             ask_review_by(clients.project, batch_ids, review_by, clients.ledger)
         return routed
+
+
+@task(trigger_rule="none_failed")
+def ask_blind_jobs(project_file: str) -> int:
+    """Give the drawn batches their ground truth job, and learn of their replicas, whatever run carried them; say how
+    many are new. Nothing is asked where the project asks for none."""
+    from include.steps.blind import ask_blind_jobs as ask
+
+    with ProjectClients(project_file) as clients:
+        return ask(clients.project, clients.cvat, clients.ledger)
 
 
 @task

@@ -22,7 +22,8 @@ Images that landed under `{uri}` become CVAT tasks with predictions, ready for p
 3. **plan** makes batches: sure images together, the others together.
 4. **carry**, a shard of batches at a time: create the tasks, link the images, wait for CVAT, check the frames, bring
    the predictions in, route the jobs.
-5. **refresh**, if asked for: jobs that nobody has begun get the shapes of the annotators' newer versions.
+5. **ask_blind_jobs**, if the project asks for it: batches that are drawn get a job in which people draw from scratch.
+6. **refresh**, if asked for: jobs that nobody has begun get the shapes of the annotators' newer versions.
 
 Every step takes all work that is due, whatever run left it: clear a failed task, or run the DAG again, and it goes on.
 """
