@@ -38,9 +38,17 @@ class Baselines:
             found = _find(client, self._model(annotator), annotator)
             return found is not None and found.tags.get(_EVALUATION) == evaluation_id
 
-    def register(self, annotator: str, evaluation_id: str, uri: str, run_id: str, tags: Mapping[str, str]) -> None:
+    def register(
+        self,
+        annotator: str,
+        evaluation_id: str,
+        uri: str,
+        run_id: str,
+        tags: Mapping[str, str],
+        first: Mapping[str, str] | None = None,
+    ) -> None:
         """Make an annotator version known, or bring its tags up to date; the URI and the run are its evaluation's. Made
-        once, however often this is asked."""
+        once, however often this is asked; it has the tags `first` from when it was made."""
         model = self._model(annotator)
         with self._session(annotator) as client:
             if not client.search_registered_models(f"name = '{model}'"):
@@ -48,7 +56,9 @@ class Baselines:
             found = _find(client, model, annotator)
             if found is None:
                 source = client.get_run(run_id).info.artifact_uri
-                found = client.create_model_version(model, source, run_id, tags={_ANNOTATOR: annotator})
+                found = client.create_model_version(
+                    model, source, run_id, tags={**(first or {}), _ANNOTATOR: annotator}
+                )
             for key, value in {**tags, _URI: uri, _EVALUATION: evaluation_id}.items():  # the id last: all are there
                 client.set_model_version_tag(model, found.version, key, value)
 

@@ -1,5 +1,6 @@
 """Alarms: what is wrong with a project, from when it was first seen until it is over, once a cause."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,3 +48,51 @@ class Alarm:
     opened_at: datetime
     seen_at: datetime
     resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageToSee:
+    """An image that shows what is wrong: its id, its name for people, and the page that shows it."""
+
+    id: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What people are told of an alarm. The key is the same however often it is sent; the URL is the alarm's page."""
+
+    key: str
+    project: str
+    alarm: Alarm
+    event: Event
+    url: str
+    images: tuple[ImageToSee, ...]
+
+    @property
+    def subject(self) -> str:
+        """One line: how bad or over, where, what."""
+        state = "over" if self.event is Event.RESOLVED else self.alarm.finding.severity
+        return f"[{state}] {self.project}: {self.alarm.finding.what}"
+
+    @property
+    def text(self) -> str:
+        """All of it, as lines."""
+        until = self.alarm.resolved_at if self.event is Event.RESOLVED else None
+        when = f"From {words_of(self.alarm.opened_at)} " + (f"to {words_of(until)}" if until else "on")
+        worst = [f"Look at {image.name}: {image.url}" for image in self.images]
+        return "\n".join([self.subject, f"{when}.", *worst, f"All of it: {self.url}"])
+
+
+def message(project: str, alarm: Alarm, event: Event, uris: Mapping[str, str], base_url: str) -> Message:
+    """What to tell of an alarm: `uris` says where its images are, as far as that is known; `base_url` is Airflow's."""
+    page = f"{base_url.rstrip('/')}/labelcycle/quality/{project}"
+    known = [id_ for id_ in alarm.finding.detail.images if id_ in uris] if event is Event.OPENED else []
+    images = tuple(ImageToSee(id_, uris[id_].rpartition("/")[2], f"{page}/images/{id_}") for id_ in known)
+    return Message(f"{project}/{alarm.id}/{event}", project, alarm, event, f"{page}#alarms", images)
+
+
+def words_of(moment: datetime) -> str:
+    """A moment for people, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,99 @@
+"""Alarms: what is wrong with a project is opened once a cause, kept up to date, and resolved when it is over."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from include.clients.ledger import Ledger
+from include.evaluation.gates import Standing, Verdict
+from include.lifecycle.alarms import Alarm, Detail, Finding, Severity, words_of
+from include.lifecycle.batches import Stage
+from include.lifecycle.images import ImageState, Reason
+from include.projects.model import Project
+from include.steps.batches import log
+from include.steps.judge import Judgement
+
+_UNREADABLE = (Reason.NOT_AN_IMAGE, Reason.UNDECODABLE, Reason.ANNOTATOR_FAILED)
+_PATIENCE = timedelta(days=1)  # until the next ingest has closed the batch
+_UNDECIDED = (Standing.UNSURE, Standing.TOO_FEW)
+
+
+def update_alarms(project: Project, judgements: Sequence[Judgement], ledger: Ledger, now: datetime) -> list[Alarm]:
+    """Bring the project's alarms up to date, and say which are open.
+
+    What fails opens an alarm, or brings its cause's open one up to date; what surely does not any more resolves it. A
+    verdict that is unsure, or of too few objects, changes nothing.
+    """
+    findings = {one.cause: one for one in [*_of_quality(judgements), *_of_work(project, ledger, now)]}
+    for finding in findings.values():
+        if ledger.alarms.see(project.name, finding, now):
+            log.error("project %s: alarm: %s", project.name, finding.what)
+    undecided = {_cause(one, verdict) for one, verdict in _in_use(judgements) if verdict.standing in _UNDECIDED}
+    for alarm in ledger.alarms.open(project.name):
+        cause = alarm.finding.cause
+        if cause not in findings and cause not in undecided:
+            ledger.alarms.resolve(alarm.id, now)
+            log.info("project %s: over: %s", project.name, alarm.finding.what)
+    return ledger.alarms.open(project.name)
+
+
+def _of_quality(judgements: Sequence[Judgement]) -> Iterator[Finding]:
+    for judgement, verdict in _in_use(judgements):
+        if verdict.standing is Standing.FAILED:
+            detail = Detail(judgement.annotator, verdict.label, judgement.worst.get(verdict.label, ()))
+            what = f"{judgement.annotator}: {verdict.sentence}"
+            yield Finding(_cause(judgement, verdict), what, Severity.CRITICAL, detail)
+
+
+def _in_use(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Verdict]]:
+    for judgement in judgements:
+        if judgement.in_use:
+            yield from ((judgement, verdict) for verdict in judgement.verdicts)
+
+
+def _cause(judgement: Judgement, verdict: Verdict) -> str:
+    """Without the version: a newer one that is as bad is no other cause."""
+    return f"quality/{judgement.annotator.partition('@')[0]}/{verdict.gate.figure}/{verdict.label}"
+
+
+def _of_work(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:
+    """What the engineer on call has to know of."""
+    yield from _quarantine(project, ledger)
+    yield from _waiting(project, ledger, now)
+    yield from _late(project, ledger, now)
+    if aside := ledger.batches.at(project.name, Stage.FAILED):
+        what = f"{_some(len(aside), 'batch', 'es')} set aside, as {aside[0].id}: {aside[0].reason}"
+        yield Finding("batches set aside", what, Severity.WARNING)
+    if jobs := ledger.batches.in_attention(project.name):
+        what = f"{_some(len(jobs), 'job')} left for a person to decide, as job {jobs[0].cvat_id}: {jobs[0].note}"
+        yield Finding("jobs left to people", what, Severity.WARNING)
+
+
+def _quarantine(project: Project, ledger: Ledger) -> Iterator[Finding]:
+    counts = ledger.images.counts(project.name)
+    unreadable = sum(count for (_, reason), count in counts.items() if reason in _UNREADABLE)
+    total, most = sum(counts.values()), project.images.max_failed_share
+    if total and unreadable / total > most:
+        what = f"{unreadable} of {total} images ({unreadable / total:.0%}) could not be read; {most:.0%} is allowed"
+        yield Finding("quarantine", what, Severity.WARNING)
+
+
+def _waiting(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:
+    """Not where the project has images wait by a day's or a run's cap."""
+    if project.routing.review_a_day is not None or any(one.images_a_run for one in project.annotators):
+        return
+    waiting = ledger.funnel.images(project.name)[ImageState.WAITING]
+    if waiting.since and now - waiting.since > project.batches.max_wait + _PATIENCE:
+        what = f"{_some(waiting.images, 'image')} waiting, the oldest since {words_of(waiting.since)}"
+        yield Finding("images wait", what, Severity.WARNING)
+
+
+def _late(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:
+    if late := ledger.batches.late(project.name, now):
+        batch_id, moment = min(late.items(), key=lambda one: one[1])
+        what = f"{_some(len(late), 'batch', 'es')} late: people were asked to finish {batch_id} by {words_of(moment)}"
+        yield Finding("reviews late", what, Severity.WARNING)
+
+
+def _some(count: int, noun: str, plural: str = "s") -> str:
+    """`1 batch is`, `2 batches are`."""
+    return f"{count} {noun}{plural if count > 1 else ''} {'are' if count > 1 else 'is'}"

@@ -1,0 +1,136 @@
+"""Judge: what the project's gates say of each annotator version, kept by what it was judged by."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from include.clients.baselines import Baselines
+from include.clients.bulk import BulkStore
+from include.clients.ledger import Ledger
+from include.evaluation.evaluation import Evaluation, from_json
+from include.evaluation.gates import Standing, Verdict, judge
+from include.evaluation.worst import WorstImage
+from include.lifecycle.labels import current_names
+from include.projects.gates import FigureGate
+from include.projects.model import Project
+from include.steps.baseline import baseline_figures, evaluation_beside
+from include.steps.reviewed import Finished, finished_by_annotator
+
+_LOOKED_AT = 5  # images that an alarm names
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gates say of an annotator version (`name@version`), by an evaluation's id in the ledger, and of each
+    class that failed the images that are worst in it. `in_use`: it is among those that are asked nowadays."""
+
+    annotator: str
+    evaluation_id: str
+    in_use: bool
+    verdicts: tuple[Verdict, ...]
+    worst: Mapping[str, tuple[str, ...]]
+
+
+_JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)
+
+
+def judge_annotators(
+    project: Project,
+    evaluation_ids: Sequence[str],
+    store: BulkStore,
+    baselines: Baselines,
+    ledger: Ledger,
+    now: datetime,
+) -> list[str]:
+    """Judge the annotator versions of the project's current evaluations; the judgements' ids.
+
+    Absolute gates look at all that is measured of a version, relative ones at images that the baseline was not measured
+    on. What was judged before, by the same evaluation, baseline and gates, is not judged again.
+    """
+    finished = {one.annotator: one for one in finished_by_annotator(project, ledger)}
+    in_use = versions_in_use(project, list(finished.values()), ledger)
+    ids = []
+    for evaluation_id in evaluation_ids:
+        record = ledger.reviews.evaluation(evaluation_id)
+        if record is None or record.annotator not in finished:
+            continue
+        pinned = baselines.current(record.annotator.partition("@")[0])
+        asked = [evaluation_id, pinned and pinned.uri, record.annotator in in_use, *_settings(project)]
+        id_ = hashlib.sha256("\n".join(map(str, asked)).encode()).hexdigest()[:16]
+        if ledger.judgements.get(project.name, id_) is None:
+            own = from_json(store.read_text(record.uri))
+            baseline = from_json(store.read_text(pinned.uri)) if pinned else None
+            verdicts, worst = _judge(project, finished[record.annotator], own, baseline, store, ledger)
+            made = Judgement(record.annotator, evaluation_id, record.annotator in in_use, verdicts, worst)
+            uri = store.write_text(f"judgements/{project.name}", _JSON.dump_json(made).decode())
+            ledger.judgements.add(project.name, id_, record.annotator, uri, now)
+        ids.append(id_)
+    return ids
+
+
+def read_judgements(project: Project, ids: Sequence[str], store: BulkStore, ledger: Ledger) -> list[Judgement]:
+    """The judgements of these ids, as `judge_annotators` made them."""
+    records = (ledger.judgements.get(project.name, id_) for id_ in ids)
+    return [_JSON.validate_json(store.read_text(record.uri)) for record in records if record]
+
+
+def versions_in_use(project: Project, finished: Sequence[Finished], ledger: Ledger) -> set[str]:
+    """Of each of the project's annotators as many versions as its file names, those that were asked last: what an old
+    one did wrong is over."""
+    ids = {record.batch_id for one in finished for record in one.records}
+    planned = {batch.id: batch.planned_at for batch in ledger.batches.get(sorted(ids))}
+    by_name: dict[str, list[tuple[datetime, datetime, str]]] = defaultdict(list)
+    for one in finished:
+        last = max((planned[record.batch_id], record.finished_at) for record in one.records)
+        by_name[one.annotator.partition("@")[0]].append((*last, one.annotator))
+    sections = [annotator.called for annotator in project.annotators]
+    return {
+        version
+        for name, versions in by_name.items()
+        for _, _, version in sorted(versions, reverse=True)[: sections.count(name)]
+    }
+
+
+def _judge(
+    project: Project,
+    finished: Finished,
+    own: Evaluation,
+    baseline: Evaluation | None,
+    store: BulkStore,
+    ledger: Ledger,
+) -> tuple[tuple[Verdict, ...], dict[str, tuple[str, ...]]]:
+    gates, few = project.evaluation.gates, project.evaluation.min_support
+    judged = [(own, judge(own.figures, None, [gate for gate in gates if gate.at_least is not None], few))]
+    relative = [gate for gate in gates if gate.drop_at_most is not None]
+    if baseline is not None and relative:
+        beside = evaluation_beside(project, finished, own, baseline, store, ledger)
+        if beside is not None:
+            judged.append((beside, judge(beside.figures, baseline_figures(project, baseline), relative, few)))
+    worst: dict[str, tuple[str, ...]] = {}
+    for evaluation, verdicts in judged:
+        for verdict in verdicts:
+            if verdict.standing is Standing.FAILED:
+                worst.setdefault(verdict.label, _worst(evaluation, verdict))
+    return tuple(verdict for _, verdicts in judged for verdict in verdicts), worst
+
+
+def _worst(evaluation: Evaluation, verdict: Verdict) -> tuple[str, ...]:
+    """The images with the most errors of the verdict's class, or of any where it is about all."""
+    label = None if verdict.gate.label in ("micro", "macro") else verdict.label
+    counted = [(_errors(image, label), image.image_id) for image in evaluation.worst]
+    return tuple(id_ for count, id_ in sorted(counted, key=lambda one: -one[0])[:_LOOKED_AT] if count)
+
+
+def _errors(image: WorstImage, label: str | None) -> int:
+    marks = (*image.predicted, *image.final)
+    return sum(mark.wrong is not None and label in (None, mark.label) for mark in marks)
+
+
+def _settings(project: Project) -> list[str]:
+    gates: Sequence[FigureGate] = project.evaluation.gates
+    renamed = [f"{former} is {name}" for former, name in current_names(project).items()]
+    return [str(project.evaluation.min_support), *(gate.model_dump_json() for gate in gates), *renamed]
