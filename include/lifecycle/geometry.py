@@ -56,12 +56,17 @@ def _within(values: Points, most: int) -> bool:
     return all(-_NOISE <= value <= most + _NOISE for value in values)
 
 
-def _mask_fits(points: Points, width: int, height: int) -> bool:
-    """A mask is run lengths, then the first and last column and row it covers: left, top, right, bottom. All are whole
-    numbers, and there is a pixel in it."""
+def is_mask(points: Points) -> bool:
+    """Whether these are the points of a mask: run lengths that fill the box from its first to its last column and row
+    (left, top, right, bottom), all whole numbers, with a pixel in the mask at the least."""
+    if len(points) < _FEWEST[ShapeType.MASK]:
+        return False
     *runs, left, top, right, bottom = points
-    if not all(value.is_integer() for value in map(float, points)):
+    if not all(map(float.is_integer, map(float, points))) or min(runs) < 0 or left > right or top > bottom:
         return False
-    if not (0 <= left <= right < width and 0 <= top <= bottom < height):
-        return False
-    return min(runs) >= 0 and sum(runs) == (right - left + 1) * (bottom - top + 1) and sum(runs[1::2]) > 0
+    return sum(runs) == (right - left + 1) * (bottom - top + 1) and sum(runs[1::2]) > 0
+
+
+def _mask_fits(points: Points, width: int, height: int) -> bool:
+    left, top, right, bottom = points[-4:]
+    return is_mask(points) and left >= 0 and top >= 0 and right < width and bottom < height

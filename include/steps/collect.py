@@ -20,6 +20,7 @@ from include.clients.cvat.shapes import shape_of
 from include.clients.ledger import Ledger
 from include.clients.ledger.batches import Job
 from include.clients.tables import revision_table
+from include.lifecycle.geometry import is_mask
 from include.lifecycle.reviews import Acceptance, Annotation, Revision, revision_id
 from include.lifecycle.routing import Route
 from include.lifecycle.shapes import Shape, ShapeType
@@ -156,6 +157,8 @@ def _shape(shape: CvatShape, labels: ProjectLabels) -> Shape:
         raise JobError(f"{_name(shape)} is a {shape.type}, and {label.name!r} is a label for a {label.type}")
     if shape.type not in frozenset(ShapeType):
         raise JobError(f"{_name(shape)} is a {shape.type}, and such shapes are not carried: delete it")
+    if shape.type == ShapeType.MASK and not is_mask(shape.points):
+        raise JobError(f"{_name(shape)} is a mask without a pixel, or its run lengths do not fill its box: delete it")
     known = {spec.id for spec in label.attributes}
     if unknown := [a.spec_id for a in shape.attributes if a.spec_id not in known]:
         raise JobError(f"{_name(shape)} has the attribute {unknown[0]}, which {label.name!r} does not have any more")

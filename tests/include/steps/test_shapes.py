@@ -215,6 +215,18 @@ def collected(world: World) -> list[Annotation]:
     return [one for record in records for one in revision_from(world.store.read(record.uri)).annotations]
 
 
+@pytest.mark.parametrize("points", [[8, 30, 30, 33, 31], [0, 7, 30, 30, 33, 31]], ids=["empty", "too short"])
+def test_a_mask_that_is_none_costs_its_job_alone(world: World, points: list[float]) -> None:
+    """CVAT takes both without a word."""
+    world.carry()
+    (first, _) = world.jobs()
+    world.change_shapes(first, "create", [{**drawn_by_hand(world, first), "points": points}])
+    assert len({one.image_id for one in collected(world)}) == 2
+    assert "is a mask without a pixel, or its run lengths do not fill its box: delete it" in (
+        world.jobs()[0].note or ""
+    )
+
+
 def built(world: World, folder: Path) -> COCO:
     """All splits' images and objects of the version that is made now."""
     tag = pin_release(world.project, world.store, world.ledger, datetime.now(UTC))
