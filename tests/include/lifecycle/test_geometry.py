@@ -48,6 +48,7 @@ def test_what_two_decimals_cannot_tell_is_tolerated_at_the_border(right: float, 
         ((4.0, 62.0, 46.0, 63.0, 47.0), False),  # empty
         ((0.0, 3.0, 62.0, 46.0, 63.0, 47.0), False),  # less than its box
         ((0.0, 4.0, 63.0, 46.0, 64.0, 47.0), False),  # outside
+        ((62.0, 46.0, 63.0, 47.0), False),  # no runs
         ((0.5, 3.5, 62.0, 46.0, 63.0, 47.0), False),
         ((-1.0, 5.0, 62.0, 46.0, 63.0, 47.0), False),
         ((0.0, math.inf, 62.0, 46.0, 63.0, 47.0), False),
