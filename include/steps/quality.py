@@ -3,23 +3,22 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
 
 import numpy as np
 
+from include.clients.baselines import Baselines
 from include.clients.bulk import BulkStore
+from include.clients.cvat import CvatClient
 from include.clients.ledger import Ledger
 from include.clients.ledger.reviews import EvaluationRecord, RevisionRecord
 from include.clients.ledger.snapshots import SnapshotRecord
-from include.clients.tables import revision_from
 from include.evaluation.agreement import agreement
 from include.evaluation.calibration_report import from_json as calibration_from
 from include.evaluation.evaluation import from_json as evaluation_from
 from include.evaluation.lint import lint
-from include.evaluation.reviewed import FinalImage
 from include.evaluation.snapshot import (
     AnnotatorState,
     ImageLink,
@@ -29,19 +28,33 @@ from include.evaluation.snapshot import (
     from_json,
     to_json,
 )
-from include.lifecycle.labels import current_names, revision_today
-from include.lifecycle.reviews import Acceptance, Annotation
+from include.lifecycle.labels import current_names
+from include.lifecycle.reviews import Acceptance
 from include.projects.model import Project
 from include.steps.compare import compare_versions
 from include.steps.doubled import doubled_images
+from include.steps.finals import final_images
 from include.steps.funnel import funnel
+from include.steps.judge import Judgement
 from include.steps.reviewed import newest
+from include.steps.server_quality import server_quality
+from include.steps.unbiased import unbiased
 
 _VERSIONS = 12  # annotator versions that are shown, the newest first
 
 
-def take_snapshot(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> str:
-    """Keep what is known now as the project's newest snapshot; where it is kept.
+def take_snapshot(
+    project: Project,
+    store: BulkStore,
+    ledger: Ledger,
+    now: datetime,
+    *,
+    judgements: Sequence[Judgement] = (),
+    baselines: Baselines | None = None,
+    cvat: CvatClient | None = None,
+) -> str:
+    """Keep what is known now as the project's newest snapshot; where it is kept. Without baselines and CVAT it has
+    nothing of them.
 
     What must be read from every finished job (slips, agreement, people) is taken over from the snapshot before, where
     no job was finished or changed since.
@@ -50,21 +63,20 @@ def take_snapshot(project: Project, store: BulkStore, ledger: Ledger, now: datet
     digest = _digest(project, records, ledger)
     known = ledger.snapshots.newest(project.name)
     before = from_json(store.read_text(known.uri)) if known and known.digest == digest else None
-    annotators = _annotators(project, store, ledger)
     shown = Snapshot(
         project=project.name,
         made_at=now,
         min_support=project.evaluation.min_support,
         funnel=funnel(project, store, ledger),
-        annotators=annotators,
+        annotators=_annotators(project, store, ledger, judgements, baselines),
         people=before.people if before else _people(records),
-        lint=before.lint if before else lint(_final_images(project, records, store, ledger)),
+        lint=before.lint if before else lint(final_images(project, records, store, ledger)),
         agreement=before.agreement
         if before
         else agreement(doubled_images(project, store, ledger), project.evaluation.iou),
         alarms=_alarms(project, ledger),
         comparisons=tuple(found.verdict for found in compare_versions(project, store, ledger, now)),
-        server_quality=(),
+        server_quality=server_quality(project, cvat, store, ledger) if cvat else (),
         links={},
         latest_release=next((r.tag for r in reversed(ledger.releases.all(project.name)) if r.released_at), None),
     )
@@ -88,9 +100,20 @@ def _digest(project: Project, records: Sequence[RevisionRecord], ledger: Ledger)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _annotators(project: Project, store: BulkStore, ledger: Ledger) -> tuple[AnnotatorState, ...]:
+def _annotators(
+    project: Project,
+    store: BulkStore,
+    ledger: Ledger,
+    judgements: Sequence[Judgement],
+    baselines: Baselines | None,
+) -> tuple[AnnotatorState, ...]:
     calibrations = ledger.calibrations.newest(project.name)
     evaluated = ledger.reviews.newest_evaluations(project.name)
+    verdicts = {judgement.annotator: judgement.verdicts for judgement in judgements}
+    blind = unbiased(project, store, ledger)
+    names = {annotator.partition("@")[0] for annotator in evaluated}
+    pinned = [baselines.current(name) for name in sorted(names)] if baselines else []
+    baseline = {one.annotator for one in pinned if one}
 
     def state(record: EvaluationRecord) -> AnnotatorState:
         known = calibrations.get(record.annotator)
@@ -98,8 +121,10 @@ def _annotators(project: Project, store: BulkStore, ledger: Ledger) -> tuple[Ann
             evaluation=evaluation_from(store.read_text(record.uri)),
             made_at=record.created_at,
             mlflow_run_id=record.mlflow_run_id,
-            is_baseline=False,
+            is_baseline=record.annotator in baseline,
             calibration=calibration_from(store.read_text(known.uri)) if known else None,
+            blind=blind.get(record.annotator),
+            verdicts=verdicts.get(record.annotator, ()),
         )
 
     newest_first = sorted(evaluated.values(), key=lambda one: (one.created_at, one.annotator), reverse=True)
@@ -123,21 +148,6 @@ def _person(name: str, records: Sequence[RevisionRecord]) -> Person:
     ]
     median, p90 = np.percentile(minutes, [50, 90]).tolist() if minutes else (None, None)
     return Person(name, len(records), sum(record.images for record in records), len(minutes), median, p90)
-
-
-def _final_images(
-    project: Project, records: Sequence[RevisionRecord], store: BulkStore, ledger: Ledger
-) -> Iterator[FinalImage]:
-    """The images of finished jobs as they are now, read a batch at a time."""
-    names = current_names(project)
-    for batch_id, of_batch in groupby(records, key=lambda record: record.batch_id):
-        sizes = {image.id: (image.header.width, image.header.height) for image in ledger.images.of_batch(batch_id)}
-        for record in of_batch:
-            revision = revision_today(revision_from(store.read(record.uri)), names)
-            drawn = defaultdict[str, list[Annotation]](list)
-            for annotation in revision.annotations:
-                drawn[annotation.image_id].append(annotation)
-            yield from (FinalImage(id_, sizes[id_], tuple(drawn[id_])) for id_ in revision.image_ids)
 
 
 def _alarms(project: Project, ledger: Ledger) -> tuple[OpenAlarm, ...]:
