@@ -101,13 +101,14 @@ def _sign_up(client: Client, account: Account) -> None:
 
 
 def _complete(job: Job, truth: Mapping[str, Sequence[TrueObject]], seed: int) -> list[Edits]:
-    """Review the frames of a job, save what has changed, and set the job to completed; the stage stays."""
+    """Review the frames of a job, save what has changed, and set the job to completed; the stage stays. In a ground
+    truth, where nothing is drawn yet, these are the frames that it is about: the others are placeholders."""
     job.update({"state": "in progress"})
     sheet = _Sheet(job)
     reviewed = []
     meta = job.get_meta()
     for number, frame in enumerate(meta.frames, meta.start_frame):
-        if number not in meta.deleted_frames:
+        if number not in meta.deleted_frames and number in (meta.included_frames or [number]):
             true = _truth_of(frame.name, truth)
             edits = correct(sheet.drawn(number), true, (frame.width, frame.height), frame_rng(seed, frame.name))
             sheet.note(number, edits)

@@ -146,3 +146,16 @@ def test_a_taken_name_is_refused_in_cvats_words_and_an_unknown_one_may_not_revie
         register(cvat.url, replace(ANNA, password="not-the-password"))
     with pytest.raises(PermissionError, match="register the account first"):
         review_jobs(cvat.url, Account("nobody-at-all", "some-password"), TRUTH, SEED)
+
+
+def test_in_a_ground_truth_everything_is_drawn_on_its_own_frames(admin: Client, cvat: Cvat, job: Job) -> None:
+    for mine in admin.jobs.list():  # those of the other tests too
+        mine.update({"state": "completed"})
+    request = models.JobWriteRequest(
+        type="ground_truth", task_id=job.task_id, frame_selection_method="manual", frames=[2], assignee=job.assignee.id
+    )
+    made, _ = admin.api_client.jobs_api.create(request)
+    reviewed = review_jobs(cvat.url, ANNA, {"three.jpg": (EXIT,)}, SEED)
+    assert reviewed == Reviewed(jobs=1, kept=0, edited=0, relabelled=0, deleted=0, added=1)
+    drawn, _ = admin.api_client.jobs_api.retrieve_annotations(made.id)
+    assert [(shape.frame, str(shape.source)) for shape in drawn.shapes] == [(2, "manual")]

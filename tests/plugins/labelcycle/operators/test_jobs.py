@@ -94,3 +94,12 @@ def test_a_wrong_form_is_said_and_changes_nothing(
 def test_nothing_that_matches_is_no_error(scene: Scene, task: Task) -> None:
     wanted = operator(cvat_task_id=scene.task, job_ids=scene.jobs, in_stage="acceptance", state="new")
     assert task.run(wanted) == {"changed": 0, "matched": 0}
+
+
+def test_blind_jobs_are_left_alone(scene: Scene, task: Task) -> None:
+    body = {"type": "ground_truth", "task_id": scene.task, "frame_selection_method": "manual", "frames": [0]}
+    truth = scene.server.post("/api/jobs", body)["id"]
+    assert task.run(operator(cvat_task_id=scene.task, stage="validation")) == {"changed": 2, "matched": 2}
+    assert jobs(scene)[truth] == ("annotation", "new", None)
+    with pytest.raises(AirflowFailException, match=f"no annotation job {truth}"):
+        task.run(operator(job_ids=[truth], stage="validation"))
