@@ -26,7 +26,7 @@ from tests.include.emulator.servers import running as running_cvat
 from tests.include.steps.dots import picture
 from tests.plugins.labelcycle.systems import S3, answering, free_port, refusing_postgres, serve_s3
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of these tests
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Airflow's own are no business of these tests
 
 ROOT = Path(__file__).parents[1]
 PROJECT = """\

@@ -18,7 +18,7 @@ from tests.drill.trouble import FAULTS, Trouble
 from tests.drill.verdict import Verdict, verdict
 from tests.include.steps.world import World
 
-pytestmark = pytest.mark.filterwarnings("default")  # Airflow's own are no business of the drill
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Airflow's own are no business of the drill
 
 SEEDS = (1, 14, 150)  # small, as a drill, long
 FAULTS_A_STORY = (16, 80, 80)

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from include.local.cvat import serve_cvat
 from include.local.people import Account, register
 from include.local.state import State
+
+pytestmark = pytest.mark.slow
 
 
 def test_cvat_keeps_its_people_and_its_address_over_a_restart_and_its_password_to_itself(

@@ -96,6 +96,7 @@ def test_a_kill_between_intent_and_write_leaves_one_set(checked: World) -> None:
     assert applied_once(checked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_leaves_one_set(checked: World, fault: dict[str, object], when: str) -> None:
@@ -116,6 +117,7 @@ def test_a_write_that_comes_through_after_all_and_its_repetition_leave_one_set(c
     assert applied_once(checked)
 
 
+@pytest.mark.slow
 def test_a_write_that_comes_through_late_is_waited_for_and_not_repeated(new_world: Callable[..., World]) -> None:
     world = new_world(cvat={"server_timeout": 1.5})
     world.land(1)
@@ -172,6 +174,7 @@ def test_a_large_job_is_written_in_parts_of_whole_frames(large: World) -> None:
     assert large_once(large)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "nth", "left"), [("UPDATE jobs", 2, 1), ("INSERT INTO applied_shapes", 2, 0), ("UPDATE jobs", 3, 0)]
 )
@@ -186,6 +189,7 @@ def test_a_kill_between_the_parts_costs_only_what_was_not_written(
     assert large_once(large)
 
 
+@pytest.mark.slow
 def test_parts_that_came_twice_are_there_once_and_the_known_one_stays(large: World) -> None:
     with killed(large.ledger, "UPDATE jobs", nth=2):
         large.annotate()
@@ -198,6 +202,7 @@ def test_parts_that_came_twice_are_there_once_and_the_known_one_stays(large: Wor
     assert known.items() <= large.ledger.batches.applied_shapes(job.batch_id).items()
 
 
+@pytest.mark.slow
 def test_what_a_person_deleted_of_a_known_part_stays_deleted_and_is_asked_about(large: World) -> None:
     with killed(large.ledger, "UPDATE jobs", nth=2):
         large.annotate()
@@ -243,6 +248,7 @@ def begin(world: World, job: Job) -> None:
     world.server.patch(f"/api/jobs/{job.cvat_id}", {"state": "in progress"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meddle", [edit, delete, delete_all, draw, tag, begin])
 def test_where_people_may_have_been_an_unknown_outcome_is_asked_about_and_nothing_is_drawn(
     checked: World, meddle: Callable[[World, Job], None], caplog: pytest.LogCaptureFixture

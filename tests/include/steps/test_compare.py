@@ -15,6 +15,8 @@ from include.steps.collect import collect_revisions
 from include.steps.compare import compare_versions, log_comparisons
 from tests.include.steps.world import DOTS, World
 
+pytestmark = pytest.mark.slow
+
 OLD = {"model": DOTS, "name": "eye", "share": 0.5, "settings": {"version": "1", "first": 1}}  # misses the first dot
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 NEW = {"model": DOTS, "name": "eye", "share": 0.5, "settings": {"version": "2"}}

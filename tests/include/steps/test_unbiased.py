@@ -20,10 +20,11 @@ NOW = datetime(2030, 3, 4, 12, tzinfo=UTC)
 
 @pytest.fixture
 def world(new_world: Callable[..., World]) -> World:
-    """Four images of one dot, finished as the model left them. Of two there is a ground truth: in one a person saw the dot
-    where the model did, in the other somewhere else."""
+    """Four images of one dot, finished as the model left them. Of two there is a ground truth: in one a person saw the
+    dot where the model did, in the other somewhere else."""
     wanted = {"ground_truth": {"batches": 1, "images": 2}}
-    made = new_world(evaluation=wanted, annotators=[{"model": DOTS}], batches={"size": 4, "job_size": 4, "max_wait": 0})
+    batches = {"size": 4, "job_size": 4, "max_wait": 0}
+    made = new_world(evaluation=wanted, annotators=[{"model": DOTS}], batches=batches)
     made.land(4)
     made.carry()
     ask_blind_jobs(made.project, made.cvat, made.ledger)

@@ -103,6 +103,7 @@ def connections(folder: Path, s3: S3, cvat: str) -> dict[str, str]:
     return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in fields.items()}
 
 
+@pytest.mark.slow
 def test_the_live_systems(tmp_path: Path, s3: S3) -> None:
     """Once all is well, and once much is not: every check says so in a line, and the others go on."""
     folder = tmp_path / "projects"
