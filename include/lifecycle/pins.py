@@ -30,12 +30,13 @@ def pins_of(objects: Iterable[tuple[int, Prediction]], below: float) -> list[Pin
     found: dict[tuple[int, Box], Pin] = {}
     for frame, one in sorted(placed, key=lambda at: (at[1].score, at[0], at[1].id)):
         if one.score < below:
-            box = _rounded(extent(one.shape))
+            box = place(one)
             said = f"{one.shape.label} {one.score:.2f}, below {below:g}: is it right?"
             found.setdefault((frame, box), Pin(frame, box, said))
     return list(found.values())[:MOST]
 
 
-def _rounded(box: Box) -> Box:
-    left, top, right, bottom = (round(value, 2) for value in box)
+def place(one: Prediction) -> Box:
+    """Where the pin of an object is, whatever it says."""
+    left, top, right, bottom = (round(value, 2) for value in extent(one.shape))
     return left, top, right, bottom

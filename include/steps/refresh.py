@@ -27,6 +27,7 @@ from include.lifecycle.predictions import Prediction
 from include.projects.model import Project
 from include.steps.batches import BatchError, each_batch, log, task_of, words
 from include.steps.draw import cvat_job, tell_refusals
+from include.steps.pin import Pins
 from include.steps.plan import asked_about
 from include.steps.planned import JobPlan, answers_of, check_refusals, labels_in, new_shape, plan_job
 from include.steps.predict import predict_images, read_predictions
@@ -82,7 +83,7 @@ class Refresher:
     ) -> None:
         self._project, self._annotators = project, annotators
         self._cvat, self._bucket, self._store, self._ledger = cvat, bucket, store, ledger
-        self._labels = labels_in(cvat, project)
+        self._labels, self._pins = labels_in(cvat, project), Pins(project, cvat, store, ledger)
         self._waiting: list[WaitingJob] = []
         self._done = 0
 
@@ -209,7 +210,10 @@ class Refresher:
         plan = msgspec.json.decode(self._store.read_text(refresh.plan), type=RenewalPlan)
         shown, subject = ", ".join(one.id for one in plan.asked), f"{batch.id}/{job.index}"
         try:
-            Renewal(self._project, batch, job, refresh, plan, self._cvat, self._ledger).carry_out()
+            renewal = Renewal(self._project, batch, job, refresh, plan, self._cvat, self._ledger)
+            renewal.carry_out()
+            self._pins.renew(batch, job, plan.asked, plan.keep.keys())
+            renewal.finish()
         except NotWaiting as reason:
             log.info("%s: stays as it is: %s", words(batch, job), reason)
             self._ledger.refreshes.drop(batch.id, job.index)

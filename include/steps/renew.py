@@ -68,14 +68,18 @@ class Renewal:
         self._written, self._removed = ledger.refreshes.applied(batch.id, job.index), False
 
     def carry_out(self) -> None:
-        """Bring the job to its plan. Raises NotWaiting or PeopleWereThere where somebody else was in it, before or
-        after something was done; UnknownOutcomeError where an answer is lost: the next run looks, and goes on."""
+        """Bring the job to its plan; until `finish` it may be asked for again. Raises NotWaiting or PeopleWereThere
+        where somebody else was in it, before or after something was done; UnknownOutcomeError where an answer is lost:
+        the next run looks, and goes on."""
         if self._called_at is not None:
             self._settle(self._called_at)
         missing = self._missing()
         for part in parts_of([one.shape for one in missing]):
             self._add(missing[part.start : part.stop])
         self._remove()
+
+    def finish(self) -> None:
+        """Record that the job shows its plan."""
         plan = self._plan
         self._ledger.refreshes.finish(
             self._batch.id, self._job.index, plan.asked, [one.id for one in plan.remove], plan.keep
