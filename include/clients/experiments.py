@@ -26,6 +26,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_REPO_URL
 from sqlalchemy.exc import SQLAlchemyError
 
 KEY = "labelcycle.key"
+ATTACHED = "labelcycle.attached"
 DUPLICATE_OF = "labelcycle.duplicate_of"
 _FINISHED = RunStatus.to_string(RunStatus.FINISHED)
 _BATCH = 1000  # metrics that MLflow takes at once
@@ -98,15 +99,22 @@ class Experiments:
         """The run of an evaluation, made or completed. `artifacts` are files by name; `at` is when the metrics were
         measured (aware)."""
 
-        def log_artifacts(client: MlflowClient, run_id: str) -> None:
-            with tempfile.TemporaryDirectory(prefix="labelcycle-artifacts-") as folder:
-                for path, content in artifacts.items():
-                    file = Path(folder, path)
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content.encode() if isinstance(content, str) else content)
-                client.log_artifacts(run_id, folder)
+        def log_files(client: MlflowClient, run_id: str) -> None:
+            _log_files(client, run_id, artifacts)
 
-        return self._log(experiment, key, name, params, metrics, tags, at, log_artifacts)
+        return self._log(experiment, key, name, params, metrics, tags, at, log_files)
+
+    def has_attached(self, run_id: str, mark: str) -> bool:
+        """Whether `attach` with this mark was completed."""
+        with self.session(f"Looking for run {run_id} in {self.tracking_uri}"):
+            return bool(MlflowClient(self.tracking_uri).get_run(run_id).data.tags.get(ATTACHED) == mark)
+
+    def attach(self, run_id: str, artifacts: Mapping[str, str | bytes], mark: str) -> None:
+        """Add files, by name, to a run, also to a complete one. The mark is written last, and says what they are."""
+        with self.session(f"Adding {', '.join(sorted(artifacts))} to run {run_id} in {self.tracking_uri}"):
+            client = MlflowClient(self.tracking_uri)
+            _log_files(client, run_id, artifacts)
+            client.set_tag(run_id, ATTACHED, mark)
 
     def log_release(
         self,
@@ -194,6 +202,15 @@ class Experiments:
             return None
         server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
         return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+
+def _log_files(client: MlflowClient, run_id: str, artifacts: Mapping[str, str | bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix="labelcycle-artifacts-") as folder:
+        for path, content in artifacts.items():
+            file = Path(folder, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        client.log_artifacts(run_id, folder)
 
 
 def _find_or_create(client: MlflowClient, experiment_id: str, key: str, name: str) -> mlflow.entities.Run:

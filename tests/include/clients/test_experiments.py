@@ -165,3 +165,15 @@ def test_an_unreachable_server_is_told_without_its_password(monkeypatch: pytest.
     with pytest.raises(ExperimentsError, match=r"http://\*\*\*@127\.0\.0\.1:9.*See that MLflow is up") as caught:
         evaluate(Experiments("http://ci:pass-of-ci@127.0.0.1:9"), "signs")
     assert "pass-of-ci" not in str(caught.value)
+
+
+def test_files_are_added_to_a_complete_run_and_marked(
+    experiments: Experiments, client: MlflowClient, name: str
+) -> None:
+    run = evaluate(experiments, name)
+    assert not experiments.has_attached(run.id, "5f70")
+    experiments.attach(run.id, {"report.html": "<p>", "plots/f1.svg": "<svg>"}, "5f70")
+    assert experiments.has_attached(run.id, "5f70")
+    assert not experiments.has_attached(run.id, "5f71")
+    assert {file.path for file in client.list_artifacts(run.id)} >= {"report.html", "plots", "evaluation.json"}
+    assert client.get_run(run.id).info.status == "FINISHED"
