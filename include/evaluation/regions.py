@@ -9,6 +9,7 @@ from faster_coco_eval.core import mask as coco  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from include.lifecycle.boxes import corners_of
+from include.lifecycle.masks import pixels_of
 from include.lifecycle.shapes import Shape, ShapeType
 
 Floats = NDArray[np.float64]
@@ -43,12 +44,9 @@ def region_iou(a: Sequence[Runs], b: Sequence[Runs]) -> Floats:
 
 
 def bitmap(mask: Shape, width: int, height: int) -> NDArray[np.uint8]:
-    """A CVAT mask as uint8[height, width]: its run lengths go row by row through the box from its first to its last
-    column and row, beginning with pixels that are not in it."""
-    *runs, left, top, right, bottom = (int(value) for value in mask.points)
-    wide, high = right - left + 1, bottom - top + 1
-    inside = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8).reshape(high, wide)
-    canvas = np.zeros((height, width), np.uint8)
+    """A CVAT mask as uint8[height, width]; what is outside is cut off."""
+    left, top, right, bottom = (int(value) for value in mask.points[-4:])
+    inside, canvas = pixels_of(mask.points), np.zeros((height, width), np.uint8)
     canvas[top : bottom + 1, left : right + 1] = inside[: height - top, : width - left]
     return canvas
 
