@@ -4,9 +4,10 @@ A batch that is drawn for it gets one ground truth job over some of its images. 
 with the task itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from include.clients.bulk import BulkStore
 from include.clients.cvat import (
@@ -77,11 +78,12 @@ def ask_blind_jobs(project: Project, cvat: CvatClient, ledger: Ledger) -> int:
     """
     all_due = [*_replicas_due(project, ledger), *_ground_truths_due(project, ledger)]
     people = people_of(project, cvat) if all_due else []
+    replicas = cache(cvat.blind.replicas)
     count, lost, missing = 0, list[CvatError](), None
     for due in all_due:
         try:
             if due.wanted.key.kind is BlindKind.REPLICA:
-                found: CvatJob | NotSupported = _replica(due, cvat, ledger)
+                found: CvatJob | NotSupported = _replica(due, replicas, ledger)
             else:
                 found = missing or _ground_truth(project, due, cvat, ledger)
             if isinstance(found, NotSupported):
@@ -143,11 +145,11 @@ def _ground_truth(project: Project, due: _Due, cvat: CvatClient, ledger: Ledger)
     return found
 
 
-def _replica(due: _Due, cvat: CvatClient, ledger: Ledger) -> CvatJob:
+def _replica(due: _Due, replicas: Callable[[int], list[CvatJob]], ledger: Ledger) -> CvatJob:
     """The n-th copy of a job, by CVAT's ids."""
     key, task_id = due.wanted.key, task_of(due.batch)
     parent = next(job.cvat_id for job in ledger.batches.jobs(due.batch.id) if job.index == key.job_index)
-    copies = [job for job in cvat.blind.replicas(task_id) if job.parent_job_id == parent]
+    copies = [job for job in replicas(task_id) if job.parent_job_id == parent]
     if key.copy >= len(copies):
         raise LackedError(f"task {task_id} has {len(copies)} replicas of job {parent}: it was made with no more")
     return copies[key.copy]
@@ -193,11 +195,10 @@ def collect_blind_jobs(project: Project, cvat: CvatClient, store: BulkStore, led
 
 
 def _since(jobs: Sequence[BlindJob]) -> datetime | None:
-    """From when on changes may not have been seen; None (from the beginning) while a job is set aside."""
-    if any(job.note for job in jobs):
-        return None
-    seen = [datetime.fromisoformat(job.seen_update) for job in jobs if job.seen_update]
-    return max(seen) - OVERLAP if seen else None
+    """From when on changes may not have been seen; None (from the beginning) while a job is set aside, or not kept
+    yet: it may have been finished before its id was known."""
+    seen = [datetime.fromisoformat(job.seen_update) for job in jobs if job.seen_update and not job.note]
+    return max(seen) - OVERLAP if len(seen) == len(jobs) else None
 
 
 def _is_due(project: Project, found: CvatJob, job: BlindJob) -> bool:

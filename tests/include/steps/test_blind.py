@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from include.clients.cvat import UnreachableError
 from include.clients.ledger.blind import BlindJob, BlindKind
@@ -212,6 +213,28 @@ def test_replicas_come_with_the_task_and_are_told_by_the_job_that_they_copy(doub
     assert [job.frames for job in jobs] == [(0, 1), (0, 1), (2, 3), (2, 3)]
     assert {job.probability for job in jobs} == {1.0}
     assert ask(doubled) == 0
+
+
+def test_a_task_s_replicas_are_asked_for_once(doubled: World) -> None:
+    with calls_to(doubled.server) as calls:
+        ask(doubled)
+    assert len(calls.made) == 1
+
+
+def test_one_that_was_finished_before_its_id_was_known_is_kept(doubled: World) -> None:
+    """What others have finished since must not move the look past it."""
+    ask(doubled)
+    first, *others = known(doubled)
+    for job in (first, *others):
+        finish(doubled, job.cvat_id)
+    with doubled.ledger.engine.begin() as connection:  # as if the first were found only now
+        connection.execute(text("UPDATE blind_jobs SET cvat_id = NULL WHERE cvat_id = :id"), {"id": first.cvat_id})
+    assert collect(doubled) == 3
+    with doubled.ledger.engine.begin() as connection:  # long after it was finished
+        connection.execute(text("UPDATE blind_jobs SET seen_update = '2099-01-01T00:00:00Z' WHERE uri IS NOT NULL"))
+    ask(doubled)
+    collect(doubled)
+    assert known(doubled)[0].uri is not None
 
 
 def test_predictions_are_drawn_in_the_ordinary_jobs_alone(doubled: World) -> None:
