@@ -8,9 +8,10 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from include.clients.baselines import Baselines
+from include.clients.baselines import Baselines, Pinned
 from include.clients.bulk import BulkStore
 from include.clients.ledger import Ledger
+from include.clients.ledger.reviews import EvaluationRecord
 from include.evaluation.evaluation import Evaluation, from_json
 from include.evaluation.gates import Standing, Verdict, judge
 from include.evaluation.worst import WorstImage
@@ -62,10 +63,8 @@ def judge_annotators(
         asked = [evaluation_id, pinned and pinned.uri, record.annotator in in_use, *_settings(project)]
         id_ = hashlib.sha256("\n".join(map(str, asked)).encode()).hexdigest()[:16]
         if ledger.judgements.get(project.name, id_) is None:
-            own = from_json(store.read_text(record.uri))
-            baseline = from_json(store.read_text(pinned.uri)) if pinned else None
-            verdicts, worst = _judge(project, finished[record.annotator], own, baseline, store, ledger)
-            made = Judgement(record.annotator, evaluation_id, record.annotator in in_use, verdicts, worst)
+            used = record.annotator in in_use
+            made = _judge(project, finished[record.annotator], record, pinned, used, store, ledger)
             uri = store.write_text(f"judgements/{project.name}", _JSON.dump_json(made).decode())
             ledger.judgements.add(project.name, id_, record.annotator, uri, now)
         ids.append(id_)
@@ -98,15 +97,18 @@ def versions_in_use(project: Project, finished: Sequence[Finished], ledger: Ledg
 def _judge(
     project: Project,
     finished: Finished,
-    own: Evaluation,
-    baseline: Evaluation | None,
+    record: EvaluationRecord,
+    pinned: Pinned | None,
+    in_use: bool,
     store: BulkStore,
     ledger: Ledger,
-) -> tuple[tuple[Verdict, ...], dict[str, tuple[str, ...]]]:
+) -> Judgement:
     gates, few = project.evaluation.gates, project.evaluation.min_support
+    own = from_json(store.read_text(record.uri))
     judged = [(own, judge(own.figures, None, [gate for gate in gates if gate.at_least is not None], few))]
     relative = [gate for gate in gates if gate.drop_at_most is not None]
-    if baseline is not None and relative:
+    if pinned and relative:
+        baseline = from_json(store.read_text(pinned.uri))
         beside = evaluation_beside(project, finished, own, baseline, store, ledger)
         if beside is not None:
             judged.append((beside, judge(beside.figures, baseline_figures(project, baseline), relative, few)))
@@ -115,7 +117,8 @@ def _judge(
         for verdict in verdicts:
             if verdict.standing is Standing.FAILED:
                 worst.setdefault(verdict.label, _worst(evaluation, verdict))
-    return tuple(verdict for _, verdicts in judged for verdict in verdicts), worst
+    said = tuple(verdict for _, verdicts in judged for verdict in verdicts)
+    return Judgement(record.annotator, record.id, in_use, said, worst)
 
 
 def _worst(evaluation: Evaluation, verdict: Verdict) -> tuple[str, ...]:

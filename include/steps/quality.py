@@ -161,5 +161,6 @@ def _links(project: Project, shown: Snapshot, ledger: Ledger) -> Mapping[str, Im
     """Where the images are that the snapshot names."""
     named = {one.image_id for state in shown.annotators for one in state.evaluation.worst}
     named |= {finding.image_id for finding in shown.lint.findings}
+    named |= {id_ for alarm in ledger.alarms.open(shown.project) for id_ in alarm.finding.detail.images}
     places = ledger.places.of(project.name, sorted(named))
     return {id_: ImageLink(one.uri, one.task_id, one.job_id, one.frame) for id_, one in sorted(places.items())}

@@ -33,8 +33,10 @@ TASKS = {
         "collect_blind_jobs",
         "collect_revisions",
         "evaluate_annotators",
+        "judge_annotators",
         "log_evaluations",
         "take_snapshot",
+        "tell_alarms",
     ],
     "release_street_signs": ["complete_release", "log_release", "pin_release", "publish_release"],
 }

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from typing import cast
 
 from airflow.sdk import chain, task
+from airflow.sdk.configuration import conf
 
+from labelcycle.hooks.notifiers import channels_of
 from labelcycle.hooks.project import ProjectClients
 
 
@@ -13,8 +15,10 @@ def evaluate(project_file: str) -> None:
     evaluated = evaluate_annotators(project_file)
     logged = log_evaluations(project_file, cast("list[str]", evaluated))
     measured = [logged, calibrate_annotators(project_file)]
+    judged = judge_annotators(project_file, cast("list[str]", evaluated))
     collected = [collect_revisions(project_file), collect_blind_jobs(project_file)]
-    chain(collected, evaluated, measured, take_snapshot(project_file))
+    shown = take_snapshot(project_file, cast("list[str]", judged))
+    chain(collected, evaluated, measured, judged, [shown, tell_alarms(project_file)])
 
 
 @task
@@ -72,9 +76,51 @@ def calibrate_annotators(project_file: str) -> list[str]:
 
 
 @task
-def take_snapshot(project_file: str) -> str:
+def judge_annotators(project_file: str, evaluation_ids: list[str]) -> list[str]:
+    """Hold the figures against the project's gates and the baseline, and bring the alarms up to date; the judgements'
+    ids."""
+    from include.clients.baselines import Baselines
+    from include.steps.alarms import update_alarms
+    from include.steps.baseline import register_versions
+    from include.steps.judge import judge_annotators as judge
+    from include.steps.judge import read_judgements
+
+    with ProjectClients(project_file) as clients:
+        project, store, ledger, now = clients.project, clients.store, clients.ledger, datetime.now(UTC)
+        baselines = Baselines(clients.experiments, project.name)
+        register_versions(project, evaluation_ids, store, baselines, ledger)
+        ids = judge(project, evaluation_ids, store, baselines, ledger, now)
+        update_alarms(project, read_judgements(project, ids, store, ledger), ledger, now)
+        return ids
+
+
+@task
+def tell_alarms(project_file: str) -> dict[str, int | list[str]]:
+    """Tell each channel of the project of alarms that are new or over; how many messages were sent, and which channels
+    are left for the next run."""
+    from include.steps.notices import tell
+
+    with ProjectClients(project_file) as clients:
+        base_url = conf.get("api", "base_url", fallback="http://localhost:8080")
+        told = tell(clients.project, base_url, channels_of(clients.project), clients.ledger, datetime.now(UTC))
+        return {"sent": told.sent, "failed": list(told.failed)}
+
+
+@task
+def take_snapshot(project_file: str, judgement_ids: list[str]) -> str:
     """Keep what the quality page shows; where it is kept."""
+    from include.clients.baselines import Baselines
+    from include.steps.judge import read_judgements
     from include.steps.quality import take_snapshot as take
 
     with ProjectClients(project_file) as clients:
-        return take(clients.project, clients.store, clients.ledger, datetime.now(UTC))
+        project, store, ledger = clients.project, clients.store, clients.ledger
+        return take(
+            project,
+            store,
+            ledger,
+            datetime.now(UTC),
+            judgements=read_judgements(project, judgement_ids, store, ledger),
+            baselines=Baselines(clients.experiments, project.name),
+            cvat=clients.cvat,
+        )
