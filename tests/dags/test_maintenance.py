@@ -25,6 +25,7 @@ NEEDED = {  # what a person must fill in
     "export_annotations": {"target_id": 3, "to": "s3://bucket/key.zip"},
     "import_annotations": {"target_id": 3, "source": "/srv/labels.zip"},
     "back_up_projects": {"projects": [1, 2], "to": "s3://bucket/backups"},
+    "promote_annotator": {"project": "street_signs", "annotator": "rapidocr@1"},
 }
 
 
@@ -80,6 +81,8 @@ def test_every_field_of_a_form_is_explained_and_has_a_default_that_fits_or_must_
         ("export_annotations", "to", "relative/path.zip"),
         ("export_annotations", "target", "label"),
         ("back_up_projects", "projects", []),
+        ("promote_annotator", "project", "no_project"),
+        ("promote_annotator", "annotator", "rapidocr"),
     ],
 )
 def test_a_form_refuses_what_is_wrong(dags: dict[str, Any], dag_id: str, name: str, value: object) -> None:
@@ -122,3 +125,12 @@ def test_jobs_are_reopened_and_assigned_by_the_forms_defaults(dags: dict[str, An
 def _job(server: Emulated, job_id: int) -> dict[str, Any]:
     row: dict[str, Any] = server.get(f"/api/jobs/{job_id}")
     return row
+
+
+def test_a_promotion_waits_for_a_person_who_has_seen_the_figures_but_not_for_ever(dags: dict[str, Any]) -> None:
+    dag = dags["promote_annotator"]
+    compare, approve, promote = (dag.get_task(name) for name in ("compare", "approve", "promote"))
+    assert compare.downstream_task_ids == {"approve", "promote"}
+    assert approve.downstream_task_ids == {"promote"}
+    assert promote.upstream_task_ids == {"compare", "approve"}
+    assert (approve.response_timeout.days, approve.defaults) == (7, ["Reject"])

@@ -1,5 +1,6 @@
 """From a version that got worse to one alarm that names the class, and its end: baseline, judgement, alarm."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ from include.steps.discover import TooManyFailuresError
 from include.steps.evaluate import evaluate_annotators, log_evaluations
 from include.steps.judge import Judgement, judge_annotators, read_judgements
 from include.steps.predict import read_predictions
+from include.steps.promotion import NotEvaluated, Proposal, propose
 from tests.include.steps.world import DOTS, World, killed
 
 NOW = datetime.now(UTC)
@@ -191,6 +193,29 @@ def test_promoting_a_version_ends_the_alarm_about_it(world: World, experiments: 
     assert alarms(world, experiments) == []
     rows = [row.detail for row in world.ledger.audit.of(world.project.name) if row.action == "baseline"]
     assert [row.rpartition(", ")[2] for row in rows] == ["the first with enough support", "by vera"]
+
+
+def test_who_decides_about_a_promotion_sees_both_versions_figures(world: World, experiments: Experiments) -> None:
+    baselines = Baselines(experiments, world.project.name)
+
+    def proposed(annotator: str) -> Proposal:
+        return propose(world.project, annotator, world.store, baselines, world.ledger)
+
+    review(world, 10)
+    ids = evaluate_annotators(world.project, world.store, world.ledger, NOW)
+    assert "eye@1, measured on 10 images; there is no baseline yet." in proposed("eye@1").comparison
+    judged(world, experiments)
+    upgrade(world, "2")
+    review(world, 10, wrong=7)
+    judged(world, experiments)
+    found = proposed("eye@2")
+    assert "eye@2, measured on 10 images, against the baseline eye@1." in found.comparison
+    assert re.search(
+        r"\| dot \| 0\.462 \(0\.\d+ to 0\.\d+\) \| 6 \| 1\.000 \(1\.000 to 1\.000\) \| 20 \|", found.comparison
+    )
+    assert found.evaluation_id not in ids
+    with pytest.raises(NotEvaluated, match=r"no evaluation of eye@9; evaluated are: eye@1, eye@2"):
+        proposed("eye@9")
 
 
 def test_an_old_version_that_was_bad_is_over(world: World, experiments: Experiments) -> None:
