@@ -16,7 +16,7 @@ TREES = ("include", "plugins", "dags")
 MOST_LINES_A_FILE, MOST_LINES_A_FUNCTION = 299, 59
 
 _FLOOR_0 = {"include.projects", "include.lifecycle", "include.evaluation", "include.datasets"}
-_FLOOR_3 = {*_FLOOR_0, "include.clients", "include.annotators", "include.steps"}
+_FLOOR_3 = {*_FLOOR_0, "include.pages", "include.clients", "include.annotators", "include.steps"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "include": set(),
@@ -24,9 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.lifecycle": {"include.projects"},
     "include.evaluation": {"include.projects", "include.lifecycle"},
     "include.datasets": {"include.projects", "include.lifecycle"},
+    "include.pages": {"include.lifecycle", "include.evaluation"},
     "include.clients": _FLOOR_0,
     "include.annotators": {*_FLOOR_0, "include.clients"},
-    "include.steps": {*_FLOOR_0, "include.clients", "include.annotators"},
+    "include.steps": {*_FLOOR_0, "include.pages", "include.clients", "include.annotators"},
     "include.local": {*_FLOOR_3, "include.emulator"},
     "include.emulator": set(),
     "labelcycle": set(),

@@ -49,9 +49,10 @@ def _run(command: str, folder: Path) -> int:
 
 def _ask_running(command: str, folder: Path) -> int:
     """A command to the stack that runs in another terminal."""
+    from include.local.browser import NoPicture
     from include.local.rest import AirflowRefused
     from include.local.running import NotRunning, next_day, work_through
-    from include.local.screenshots import NoPicture, take_screenshots
+    from include.local.screenshots import take_screenshots
 
     asked = {"day": next_day, "review": work_through, "screenshots": take_screenshots}[command]
     try:

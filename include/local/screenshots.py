@@ -1,30 +1,16 @@
-"""Pictures of the running stack's graphs for the docs, taken by Chromium without a screen over its DevTools protocol.
-
-Chromium is no dependency of the project: `apt-get install chromium`, or Google's Chrome, when the pictures are made.
-"""
+"""Pictures of the running stack's graphs for the docs, taken by a browser without a screen."""
 
 import base64
-import itertools
 import json
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
-from websockets.sync.client import ClientConnection, connect
-
+from include.local.browser import Browser, NoPicture, open_browser
 from include.local.rest import Airflow, AirflowApi
 from include.local.running import EVALUATE, INGEST, RELEASE, running_stack
 from include.local.stack import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_SECONDS = 60.0  # for the browser to start, and for a page to be drawn
 _WIDTH, _HEIGHT = 2100, 480  # of the page, in pixels
 _PANELS = "react-resizable-panels:graph-ltr"  # the UI's own key for how the page is divided
 _DRAWN = "document.querySelector('.react-flow__edge') !== null"
@@ -32,43 +18,11 @@ _GRAPH = "JSON.stringify(document.querySelector('.react-flow').getBoundingClient
 _BARE = "for (const one of document.querySelectorAll('.react-flow__panel')) one.remove()"  # controls and the small map
 
 
-class NoPicture(Exception):
-    """There is no browser, no run to be seen, or a page was not drawn in time."""
-
-
-class Browser:
-    """A page of a running Chromium. https://chromedevtools.github.io/devtools-protocol/ has the methods."""
-
-    def __init__(self, page: ClientConnection) -> None:
-        self._page = page
-        self._numbers = itertools.count()
-
-    def call(self, method: str, **parameters: object) -> Any:
-        """Call a method and return its result; events that come in between are passed over."""
-        number = next(self._numbers)
-        self._page.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while (answer := json.loads(self._page.recv(_SECONDS))).get("id") != number:
-            continue
-        return answer["result"]
-
-    def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
-        return self.call("Runtime.evaluate", expression=expression)["result"].get("value")
-
-    def wait_for(self, condition: str) -> None:
-        """Wait until a JavaScript expression is true. Raises NoPicture where that takes too long."""
-        deadline = time.monotonic() + _SECONDS
-        while not self.evaluate(condition):
-            if time.monotonic() > deadline:
-                raise NoPicture(f"the page was not drawn within {_SECONDS:g} s: {condition} is not true")
-            time.sleep(0.2)
-
-
 def take_screenshots(folder: Path) -> None:
     """Save the graph of the last run of each lifecycle DAG. Raises NotRunning, NoPicture."""
     _, airflow = running_stack(folder)
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with AirflowApi(airflow) as api, _browser() as browser:
+    with AirflowApi(airflow) as api, open_browser(_WIDTH, _HEIGHT) as browser:
         token = api.token
         for dag_id in (INGEST, EVALUATE, RELEASE):
             path = IMAGES / f"{dag_id.partition('_')[0]}.png"
@@ -97,39 +51,3 @@ def _graph(browser: Browser, airflow: Airflow, token: str, dag_id: str, run_id: 
     place = json.loads(browser.evaluate(_GRAPH))
     clip = {name: place[name] for name in ("x", "y", "width", "height")}
     return base64.b64decode(browser.call("Page.captureScreenshot", format="png", clip={**clip, "scale": 1})["data"])
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    command = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-    if command is None:
-        raise NoPicture("there is no Chromium here: apt-get install chromium")
-    with tempfile.TemporaryDirectory() as profile:
-        arguments = [
-            "--headless=new",
-            "--no-sandbox",
-            f"--window-size={_WIDTH},{_HEIGHT}",
-            "--remote-debugging-port=0",
-            "about:blank",
-        ]
-        process = subprocess.Popen([command, f"--user-data-dir={profile}", *arguments], stderr=subprocess.DEVNULL)
-        try:
-            with connect(_page(Path(profile) / "DevToolsActivePort"), max_size=None) as page:
-                browser = Browser(page)
-                browser.call("Page.enable")
-                yield browser
-        finally:
-            process.terminate()
-            process.wait(_SECONDS)
-
-
-def _page(port_file: Path) -> str:
-    """The WebSocket address of the browser's only page."""
-    deadline = time.monotonic() + _SECONDS
-    while not (port_file.exists() and port_file.read_text()):
-        if time.monotonic() > deadline:
-            raise NoPicture(f"Chromium did not start within {_SECONDS:g} s")
-        time.sleep(0.1)
-    port = port_file.read_text().splitlines()[0]
-    pages = httpx.get(f"http://127.0.0.1:{port}/json/list").json()
-    return str(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))

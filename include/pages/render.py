@@ -1,0 +1,122 @@
+"""Pages of snapshots as HTML text. Names of labels, people and files are text: whatever they hold, they do nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from pydantic import TypeAdapter
+
+from include.evaluation.snapshot import Snapshot
+from include.pages import formats, words
+from include.pages.addresses import Addresses
+from include.pages.charts import Chart
+from include.pages.plots import svg
+from include.pages.view import View, drawn, greatest
+
+STATIC = Path(__file__).parent / "static"
+_TEMPLATES = Path(__file__).parent / "templates"
+_CHART: TypeAdapter[Chart] = TypeAdapter(Chart)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """A project in the overview: its view where something has been measured, or why nothing can be read."""
+
+    name: str
+    view: View | None
+    trouble: str | None = None
+
+
+def quality_page(view: View, addresses: Addresses) -> str:
+    """A project's page."""
+    return _render("quality.html", view=view, addresses=addresses, standalone=False)
+
+
+def report(snapshot: Snapshot, annotator: str | None = None, addresses: Addresses | None = None) -> str:
+    """The same on one page that needs nothing else: it opens from a file, without scripts. Raises KeyError where the
+    snapshot has no such annotator version."""
+    view = View.of(snapshot, annotator)
+    return _render("report.html", view=view, addresses=addresses or Addresses(), standalone=True)
+
+
+def plots(snapshot: Snapshot, annotator: str | None = None) -> dict[str, str]:
+    """The charts of a version as SVG, by their ids. Raises KeyError where the snapshot has no such version."""
+    return {chart.id: svg(chart) for chart in View.of(snapshot, annotator).charts}
+
+
+def image_page(view: View, image_id: str, addresses: Addresses) -> str:
+    """An image with what was predicted and what is final. Raises KeyError for one that the snapshot does not name."""
+    return _render("image.html", view=view, image_id=image_id, link=view.snapshot.links[image_id], addresses=addresses)
+
+
+def overview_page(rows: Sequence[ProjectRow], addresses: Addresses) -> str:
+    """All projects, a line each."""
+    return _render("overview.html", rows=rows, addresses=addresses)
+
+
+def unmeasured_page(project: str, addresses: Addresses) -> str:
+    """A project without a snapshot: what to do."""
+    return _render("unmeasured.html", project=project, addresses=addresses)
+
+
+def notice_page(title: str, sentence: str, addresses: Addresses) -> str:
+    """What went wrong, in a sentence."""
+    return _render("notice.html", title=title, sentence=sentence, addresses=addresses)
+
+
+def version_of(name: str) -> str:
+    """A static file's digest, in its address: browsers keep what does not change."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def _render(template: str, **shown: object) -> str:
+    return _environment().get_template(template).render(shown)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for form in (
+        *(formats.figure, formats.signed, formats.percent, formats.count, formats.span, formats.minutes),
+        *(formats.moment, formats.age, formats.file_name, formats.shorter),
+    ):
+        environment.filters[form.__name__] = form
+    environment.filters["drawn"] = drawn
+    environment.globals.update(
+        words=words, greatest=greatest, plot=_plot, chart_data=_chart_data, style=_style, versioned=_versioned
+    )
+    return environment
+
+
+def _plot(chart: Chart) -> Markup:
+    return Markup(svg(chart))  # matplotlib escapes texts
+
+
+def _chart_data(chart: Chart) -> object:
+    return _CHART.dump_python(chart, mode="json")
+
+
+def _style() -> Markup:
+    return Markup((STATIC / "quality.css").read_text(encoding="utf-8"))
+
+
+@pass_context
+def _versioned(context: Context, name: str) -> str:
+    addresses: Addresses = context["addresses"]
+    return f"{addresses.static(name)}?{_known_version(name)}"
+
+
+@cache
+def _known_version(name: str) -> str:
+    return version_of(name)
