@@ -116,8 +116,9 @@ class ServerQuality:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A project at a moment. Annotators are sorted with the newest version first. `links` leads from an image's id to
-    where it is, for all images that the snapshot names."""
+    """A project at a moment, from which on nothing has changed until there is another one. Annotators are sorted with
+    the newest version first. `links` leads from an image's id to where it is, for all images that the snapshot
+    names."""
 
     project: str
     made_at: datetime

@@ -53,8 +53,8 @@ def take_snapshot(
     baselines: Baselines | None = None,
     cvat: CvatClient | None = None,
 ) -> str:
-    """Keep what is known now as the project's newest snapshot; where it is kept. Without baselines and CVAT it has
-    nothing of them.
+    """Keep what is known now as the project's newest snapshot, unless nothing has changed; where it is kept. Without
+    baselines and CVAT it has nothing of them.
 
     What must be read from every finished job (slips, agreement, people) is taken over from the snapshot before, where
     no job was finished or changed since.
@@ -80,7 +80,10 @@ def take_snapshot(
         links={},
         latest_release=next((r.tag for r in reversed(ledger.releases.all(project.name)) if r.released_at), None),
     )
-    uri = store.write_text(f"snapshots/{project.name}", to_json(replace(shown, links=_links(project, shown, ledger))))
+    shown = replace(shown, links=_links(project, shown, ledger))
+    if known and before and replace(before, made_at=now) == shown:
+        return known.uri
+    uri = store.write_text(f"snapshots/{project.name}", to_json(shown))
     ledger.snapshots.put(project.name, SnapshotRecord(uri, digest, now))
     return uri
 

@@ -1,7 +1,8 @@
 """CVAT's own quality reports, beside what we find in the same ground truth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.clients.bulk import BulkStore
 from include.clients.cvat import CvatClient, InvalidError
@@ -36,19 +37,31 @@ class _Counts:
 
 def server_quality(project: Project, cvat: CvatClient, store: BulkStore, ledger: Ledger) -> tuple[ServerQuality, ...]:
     """The newest report of each task whose ground truth is finished, the one finished last first; none where the server
-    does not make reports. One that is missing, or older than the ground truth, is asked for: the next run has it.
+    does not make reports. One that is missing, or older than a finished job, is asked for: the next run has it.
     """
     jobs = [job for job in ledger.blind.of_project(project.name) if job.uri and job.key.kind is BlindKind.GROUND_TRUTH]
     jobs = sorted(jobs, key=lambda job: job.finished_at or job.asked_at, reverse=True)[:_MOST]
     tasks = {batch.id: batch.task_id for batch in ledger.batches.get(sorted({job.key.batch_id for job in jobs}))}
-    reports = list(_reports(cvat, [(job, tasks[job.key.batch_id]) for job in jobs]))
+    finished = _finished([job.key.batch_id for job in jobs], project, ledger)
+    reports = list(_reports(cvat, [(job, tasks[job.key.batch_id]) for job in jobs], finished))
     if not reports:
         return ()
     truth = {image.image_id: image.annotations for image in blind_images(project, store, ledger)}
     return tuple(_beside(project, batch_id, report, truth, store, ledger) for batch_id, report in reports)
 
 
-def _reports(cvat: CvatClient, jobs: Sequence[tuple[BlindJob, int | None]]) -> Iterator[tuple[str, QualityReport]]:
+def _finished(batch_ids: Collection[str], project: Project, ledger: Ledger) -> dict[str, datetime]:
+    """When the last ordinary job of each batch was finished."""
+    found: dict[str, datetime] = {}
+    for record in ledger.reviews.current(project.name):
+        if record.batch_id in batch_ids:
+            found[record.batch_id] = max(record.finished_at, found.get(record.batch_id, record.finished_at))
+    return found
+
+
+def _reports(
+    cvat: CvatClient, jobs: Sequence[tuple[BlindJob, int | None]], finished: Mapping[str, datetime]
+) -> Iterator[tuple[str, QualityReport]]:
     for job, task_id in jobs:
         if task_id is None:
             continue
@@ -56,7 +69,8 @@ def _reports(cvat: CvatClient, jobs: Sequence[tuple[BlindJob, int | None]]) -> I
         if isinstance(report, NotSupported):
             log.info("CVAT gives no quality reports here: %s", report.reason)
             return
-        if report is None or (job.finished_at and report.gt_last_updated < job.finished_at):
+        moments = [moment for moment in (job.finished_at, finished.get(job.key.batch_id)) if moment]
+        if report is None or report.created_date < max(moments):
             _ask(cvat, task_id)
         if report is not None:
             yield job.key.batch_id, report
@@ -75,7 +89,7 @@ def _beside(
     records = [record for record in ledger.reviews.current(project.name) if record.batch_id == batch_id]
     ours = _counted([one for one in final_images(project, records, store, ledger) if one.image_id in truth], truth)
     newest = max((record.finished_at for record in records), default=None)
-    is_old = newest is not None and report.target_last_updated < newest
+    is_old = newest is not None and report.created_date < newest
     return ServerQuality(
         task=report.task_id,
         report=report.id,

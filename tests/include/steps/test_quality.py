@@ -93,7 +93,10 @@ def test_what_did_not_change_is_not_read_again_and_what_changed_is(world: World)
     world.s3.delete_object(Bucket=bucket, Key=key)
     again = snapshot(world, NOW + timedelta(hours=1))
     assert again.lint == first.lint  # without the revision's file
-    assert again.made_at == NOW + timedelta(hours=1)
+    assert again.made_at == NOW  # nothing has changed since
+    world.land(1, objects=1, first=6)
+    world.plan()
+    assert snapshot(world, NOW + timedelta(hours=2)).made_at == NOW + timedelta(hours=2)
     assert len(kept.image_ids) == first.lint.images == 3
 
 

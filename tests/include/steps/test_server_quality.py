@@ -1,14 +1,14 @@
-"""CVAT's quality reports of batches with a ground truth: made where they are out of date, read once all are there."""
+"""CVAT's quality reports of tasks with a ground truth: asked for where they are out of date, shown beside ours."""
 
 from collections.abc import Callable
 
 import pytest
 
-from include.clients.cvat.records import NotSupported
+from include.evaluation.snapshot import ServerQuality
 from include.steps.blind import ask_blind_jobs, collect_blind_jobs
 from include.steps.collect import collect_revisions
-from include.steps.cvat_quality import BatchQuality, quality_reports
-from tests.include.emulated import calls_to
+from include.steps.server_quality import server_quality
+from tests.include.emulated import calls_to, until
 from tests.include.steps.world import World
 
 
@@ -33,57 +33,60 @@ def accept(world: World, place: int, stage: str = "acceptance") -> None:
     collect_blind_jobs(world.project, world.cvat, world.store, world.ledger)
 
 
-def reports(world: World) -> list[BatchQuality]:
-    found = quality_reports(world.project, world.cvat, world.cvat_access, world.ledger)
-    assert isinstance(found, list)
-    return found
+def reports(world: World) -> tuple[ServerQuality, ...]:
+    return server_quality(world.project, world.cvat, world.store, world.ledger)
 
 
 def test_without_a_finished_ground_truth_cvat_is_not_asked(world: World) -> None:
     with calls_to(world.server) as calls:
-        assert reports(world) == []
+        assert reports(world) == ()
     assert calls.made == []
 
 
-def test_each_batch_with_one_has_its_report(world: World) -> None:
+def test_a_report_is_asked_for_and_the_next_look_has_it(world: World) -> None:
     accept(world, 0)
     accept(world, 1)
-    found = reports(world)
-    assert [one.batch_id for one in found] == sorted(world.ids())
-    assert [one.report.summary.accuracy for one in found] == [1.0, 1.0]
-    assert [(one.report.summary.gt_count, one.report.summary.conflicts_by_type) for one in found] == [(2, {})] * 2
+    assert reports(world) == ()
+    found = until(lambda: (two := reports(world)) and len(two) == 2 and two)
+    assert {one.task for one in found} == {batch.task_id for batch in world.batches()}
+    assert [(one.accuracy, one.precision, one.recall) for one in found] == [(1.0, 1.0, 1.0)] * 2
 
 
 def test_a_report_is_made_anew_only_after_a_job_was_finished_since(world: World) -> None:
     accept(world, 0)
-    (first,) = reports(world)
+    (first,) = until(lambda: reports(world))
     with calls_to(world.server) as calls:
-        assert reports(world) == [first]
+        assert reports(world) == (first,)
     assert calls.count("POST") == 0
-    (job,) = world.ledger.batches.jobs(first.batch_id)
+    batch = next(batch for batch in world.batches() if batch.task_id == first.task)
+    (job,) = world.ledger.batches.jobs(batch.id)
     world.change_shapes(job, "delete", world.drawn(job)[:1])
     world.finish(job)
     collect_revisions(world.project, world.cvat, world.store, world.ledger)
-    (second,) = reports(world)
-    assert second.report.summary.conflicts_by_type == {"missing_annotation": 1}
-    assert (second.report.summary.recall, second.report.summary.precision) == (0.5, 1.0)
+    (old,) = reports(world)
+    assert "older than the newest finished job" in old.explanation
+    new = until(lambda: (now := reports(world))[0].report != first.report and now[0])
+    assert (new.recall, new.precision) == (new.ours_recall, new.ours_precision) == (0.5, 1.0)
+    assert new.explanation == "the same"
 
 
-def test_before_the_acceptance_stage_there_is_none(world: World) -> None:
+def test_before_the_acceptance_stage_there_is_none(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     accept(world, 0, stage="annotation")
-    assert reports(world) == []
+    assert reports(world) == ()
+    assert "CVAT makes no quality report yet" in caplog.text
 
 
-def test_a_report_that_fails_is_told_and_the_others_are_read(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_report_that_failed_is_asked_for_again(world: World) -> None:
     accept(world, 0)
-    accept(world, 1)
     world.server.post("/emulator/failures", {"queue": "quality", "count": 1, "message": "MemoryError: \n"})
-    assert len(reports(world)) == 1
-    assert "the quality report is failed: MemoryError" in caplog.text
+    assert reports(world) == ()
+    assert until(lambda: reports(world))
 
 
-def test_a_server_without_reports_says_so(world: World) -> None:
+def test_a_server_without_reports_says_so_and_nothing_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     accept(world, 0)
     world.server.fault("GET", "/api/quality", status=404)
-    found = quality_reports(world.project, world.cvat, world.cvat_access, world.ledger)
-    assert isinstance(found, NotSupported)
+    assert reports(world) == ()
+    assert "CVAT gives no quality reports here" in caplog.text
