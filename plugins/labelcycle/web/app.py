@@ -24,6 +24,7 @@ from labelcycle.hooks.cvat import CvatHook
 from labelcycle.hooks.project import ProjectClients, projects_folder
 from labelcycle.links.cvat import job_path
 from labelcycle.web.auth import Editor, Reader, readable
+from labelcycle.web.metrics import router as metrics
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -35,6 +36,7 @@ _LONGEST_NAME, _LONGEST_COMMENT = 150, 2000
 _places = BoundedSemaphore(8)
 
 app = FastAPI(title="Labelcycle", docs_url=None, redoc_url=None)
+app.include_router(metrics)
 
 
 class NextJob(BaseModel):
