@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from labelcycle.hooks.cvat import CvatHook
 from labelcycle.hooks.failures import in_words
 from labelcycle.hooks.project import ProjectClients
+from labelcycle.hooks.timings import report_requests
 from labelcycle.links.cvat import OpenInCvat, project_path, show, task_path, tasks_path
 from labelcycle.operators.base import CvatRequestOperator, defer
 from labelcycle.operators.targets import number
@@ -20,6 +21,7 @@ from labelcycle.operators.targets import number
 if TYPE_CHECKING:
     from include.clients.cvat import CvatAccess
     from include.clients.cvat.lines import Ended
+    from include.steps.attach import Outcome
 
 log = logging.getLogger(__name__)
 Result = Mapping[str, int | str | None]
@@ -147,13 +149,13 @@ class WaitForDataSensor(BaseOperator):
 
     def execute(self, context: Context) -> int:
         """Look once, wait for what has not ended, and say how many batches have their data."""
-        from include.steps.attach import look, pending, settle
+        from include.steps.attach import look, pending
 
         with ProjectClients(self.project_file) as clients:
             waiting = pending(self.batch_ids, clients.ledger)
             self._show(context, clients)
             outcomes = look(waiting, clients.cvat)
-            attached = settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
+            attached = self._settle(outcomes, clients)
             if left := [wait for wait in waiting if wait.request_id not in outcomes]:
                 defer(self, clients.project.cvat.connection, left, "resume")
             return attached
@@ -166,13 +168,22 @@ class WaitForDataSensor(BaseOperator):
 
     def resume(self, context: Context, event: Mapping[str, Mapping[str, str]]) -> int:
         """Record how the requests ended."""
-        from include.steps.attach import Answer, Outcome, settle
+        from include.steps.attach import Answer, Outcome
         from labelcycle.triggers.requests import raise_refusal
 
         raise_refusal(event)
         outcomes = {request: Outcome(Answer(end["answer"]), end["message"]) for request, end in event.items()}
         with ProjectClients(self.project_file) as clients:
-            return settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
+            return self._settle(outcomes, clients)
+
+    def _settle(self, outcomes: "Mapping[str, Outcome]", clients: ProjectClients) -> int:
+        from include.steps.attach import Answer, pending, settle
+
+        waiting = pending(self.batch_ids, clients.ledger)
+        ended = {id_ for id_, outcome in outcomes.items() if outcome.answer is Answer.FINISHED}
+        attached = settle(outcomes, self.batch_ids, clients.cvat, clients.ledger)
+        report_requests(clients.project, [wait for wait in waiting if wait.request_id in ended])
+        return attached
 
 
 async def _look(access: "CvatAccess", request_id: str) -> "Ended | None":

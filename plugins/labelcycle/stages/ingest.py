@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import chain, get_current_context, task, task_group
 
 from labelcycle.hooks.project import ProjectClients
+from labelcycle.hooks.timings import Timing, took
 from labelcycle.sensors.requests import WaitForDataSensor
 from labelcycle.stages.forms import IngestOptions, end_dry_run
 
@@ -65,7 +66,11 @@ def predict(project_file: str, shard: dict[str, Any]) -> int:
     with ProjectClients(project_file) as clients:
         wanted = PredictionShard(**shard)
         project, annotator, ledger = clients.project, clients.annotator(wanted.annotator), clients.ledger
-        return predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
+        mine, began = (project.name, annotator.id, wanted.after, None, wanted.last), datetime.now(UTC)
+        waiting = len(ledger.images.unpredicted(*mine))
+        failed = predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
+        took(Timing.PREDICT_IMAGE, project.name, began, waiting - len(ledger.images.unpredicted(*mine)))
+        return failed
 
 
 @task(trigger_rule="none_failed")
@@ -135,7 +140,10 @@ def annotate(project_file: str, batch_ids: list[str]) -> int:
     from include.steps.annotate import annotate as apply
 
     with ProjectClients(project_file) as clients:
-        return apply(clients.project, batch_ids, clients.cvat, clients.store, clients.ledger)
+        began = datetime.now(UTC)
+        annotated = apply(clients.project, batch_ids, clients.cvat, clients.store, clients.ledger)
+        took(Timing.ANNOTATE_BATCH, clients.project.name, began, annotated)
+        return annotated
 
 
 @task
