@@ -95,10 +95,13 @@ def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, we
     The attribute is a class or function that takes the settings as keyword arguments, and `weights` where a file is
     given, and returns a VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
     """
-    function = _called(_found(model), model, settings, weights)
+    make = _found(model)
+    function = _called(make, model, settings, weights)
     lacking = [part for part in ("spec", "detect", "version") if not hasattr(function, part)]
     if lacking:
         raise UnknownAnnotator(f"annotator {model!r} makes no detection function: it lacks {', '.join(lacking)}")
+    if isinstance(make, Foretelling):
+        _check_foretold(model, _called(make.version_of, model, settings, weights), function.version)
     return Annotator(name or model, function.version, function)
 
 
@@ -111,6 +114,15 @@ def version(
     if not isinstance(make, Foretelling):
         return load(model, settings, name=name, weights=weights).loaded
     return _version(f"{name or model}@{_called(make.version_of, model, settings, weights)}", make)
+
+
+def _check_foretold(model: str, foretold: str, version: str) -> None:
+    """Plans would wait for ever for the answers of a version that there is not."""
+    if foretold != version:
+        raise UnknownAnnotator(
+            f"annotator {model!r} has the version {version!r}, and its version_of says {foretold!r}: both must say the "
+            "same, so give a subclass both"
+        )
 
 
 def _called(make: Callable[..., Any], model: str, settings: Mapping[str, Any], weights: Path | None) -> Any:

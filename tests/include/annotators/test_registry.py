@@ -103,3 +103,9 @@ def test_no_model_is_loaded_to_know_its_version(tmp_path: Path) -> None:
 def test_settings_are_checked_where_only_the_version_is_wanted() -> None:
     with pytest.raises(UnknownAnnotator, match=r"min_score\n.*less than or equal to 1"):
         version("rapidocr", {"min_score": 2})
+
+
+def test_a_version_that_was_foretold_otherwise_is_refused() -> None:
+    """A subclass that says its own version and inherits the other: plans would wait for it for ever."""
+    with pytest.raises(UnknownAnnotator, match="has the version 'mine', and its version_of says '3"):
+        load("tests.include.annotators.half_foretold:HalfForetold", {})
