@@ -108,14 +108,16 @@ def tell_alarms(project_file: str) -> dict[str, int | list[str]]:
 
 @task
 def take_snapshot(project_file: str, judgement_ids: list[str]) -> str:
-    """Keep what the quality page shows; where it is kept."""
+    """Keep what the quality page shows, and add the report and plots of new evaluations to their runs in MLflow; where
+    the snapshot is kept."""
     from include.clients.baselines import Baselines
     from include.steps.judge import read_judgements
     from include.steps.quality import take_snapshot as take
+    from include.steps.report import log_reports
 
     with ProjectClients(project_file) as clients:
         project, store, ledger = clients.project, clients.store, clients.ledger
-        return take(
+        uri = take(
             project,
             store,
             ledger,
@@ -124,3 +126,5 @@ def take_snapshot(project_file: str, judgement_ids: list[str]) -> str:
             baselines=Baselines(clients.experiments, project.name),
             cvat=clients.cvat,
         )
+        log_reports(project, store, clients.experiments, ledger)
+        return uri
