@@ -1,4 +1,4 @@
-"""`python3 -m deploy.pin`: write the digest of every image beside its tag, in docker-compose.yaml and the Dockerfile.
+"""`python3 -m deploy.pin`: write the digest of every image beside its tag, in the compose files and the Dockerfile.
 
 A tag can be moved, a digest cannot. It asks each image's registry through `docker buildx`, so run it where Docker may
 reach them; run it again after a tag has been changed.
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FILES = (ROOT / "docker-compose.yaml", ROOT / "Dockerfile")
+FILES = (ROOT / "docker-compose.yaml", ROOT / "deploy/monitoring/compose.yaml", ROOT / "Dockerfile")
 _OURS = "labelcycle:"
 _IMAGE = re.compile(r"(?P<before>^\s*image: |^FROM )(?P<tag>[^\s@]+:[^\s@]+)(?:@sha256:[0-9a-f]{64})?", re.MULTILINE)
 _SECONDS = 60

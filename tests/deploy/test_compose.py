@@ -27,9 +27,10 @@ SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$")
 
 
 def uses() -> Iterator[re.Match[str]]:
-    """Every use of a variable in the file, its comments left out."""
-    for text in strings(yaml.safe_load(COMPOSE.read_text())):
-        yield from (found for found in VARIABLE.finditer(text) if found["name"])
+    """Every use of a variable in the file and in monitoring's, their comments left out."""
+    for path in (COMPOSE, ROOT / "deploy/monitoring/compose.yaml"):
+        for text in strings(yaml.safe_load(path.read_text())):
+            yield from (found for found in VARIABLE.finditer(text) if found["name"])
 
 
 def airflow_settings() -> dict[str, str]:

@@ -22,6 +22,11 @@ def test_a_digest_is_replaced() -> None:
 
 
 def test_the_images_of_the_files_are_found() -> None:
-    compose, dockerfile = (tags(path.read_text()) for path in FILES)
+    compose, monitoring, dockerfile = (tags(path.read_text()) for path in FILES)
     assert {tag.partition(":")[0] for tag in compose} == {"postgres", "redis", "chrislusf/seaweedfs"}
+    assert {tag.partition(":")[0] for tag in monitoring} == {
+        "prom/statsd-exporter",
+        "prom/prometheus",
+        "grafana/grafana",
+    }
     assert {tag.partition(":")[0] for tag in dockerfile} == {"python"}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -25,6 +26,7 @@ from include.steps.predict import read_predictions
 from include.steps.promotion import NotEvaluated, Proposal, propose
 from tests.include.steps.world import DOTS, World, killed
 
+ROOT = Path(__file__).parents[3]
 NOW = datetime.now(UTC)
 FEW = {"min_support": 10}
 
@@ -270,3 +272,14 @@ def test_images_that_wait_beyond_their_time_are_told(new_world: Callable[..., Wo
     assert update_alarms(world.project, [], world.ledger, NOW) == []
     (alarm,) = update_alarms(world.project, [], world.ledger, NOW + timedelta(days=2, hours=1))
     assert alarm.finding.what.startswith("2 images are waiting, the oldest since ")
+
+
+def test_the_page_lists_every_cause_and_verdict() -> None:
+    page = (ROOT / "docs/alarms.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| (\w+) \|", page, re.MULTILINE)
+    causes = set(re.findall(r'Finding\("([a-z ]+)"', (ROOT / "include/steps/alarms.py").read_text()))
+    assert {cause for cause, severity in rows if severity == Severity.WARNING} == causes
+    assert [cause for cause, severity in rows if severity == Severity.CRITICAL] == [
+        "quality/<annotator>/<figure>/<label>"
+    ]
+    assert {word for word in Standing if f"| {word} |" in page} == set(Standing)
