@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.clients.cvat import CvatAccess, CvatClient
+from include.evaluation.snapshot import from_json
 from include.local.days import land, review
 from include.local.processes import ServerFailed
 from include.local.records import PROJECT, DayRecord, day_records, expectations
-from include.local.report import report
+from include.local.report import REPORT, report
 from include.local.stack import ROOT, Stack, embedded
 from include.local.state import InUse
+from include.pages.render import report as quality_report
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -42,6 +44,7 @@ def demo(folder: Path) -> int:
         with embedded(folder, anew=True) as stack:
             print(f"The stack runs on {folder}; its logs are in {folder / 'logs'}.")
             records = play(stack)
+            keep_report(stack)
     except (DayFailed, InUse, ServerFailed) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -78,6 +81,18 @@ def export(stack: Stack, dags: "dict[str, DAG]") -> None:
     form = {"target": "project", "target_id": cvat_project(stack), "to": EXPORT}
     print()
     run(stack, dags, "the end", "export_annotations", form)
+
+
+def keep_report(stack: Stack) -> None:
+    """Write the project's report on one page into the stack's folder. Raises DayFailed where there is no snapshot."""
+    ledger = stack.ledger()
+    try:
+        kept = ledger.snapshots.newest(PROJECT)
+    finally:
+        ledger.engine.dispose()
+    if kept is None:
+        raise DayFailed(f"evaluate_{PROJECT} has kept no snapshot: {stack.folder / 'logs' / 'airflow.log'} says why")
+    (stack.folder / REPORT).write_text(quality_report(from_json(stack.read_text(kept.uri))), encoding="utf-8")
 
 
 def cvat_project(stack: Stack) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from include.local.records import DayRecord
 
+REPORT = "report.html"  # in the stack's folder
 Row = tuple[str, ...]
 
 
@@ -79,6 +80,8 @@ def _figures(records: Sequence[DayRecord]) -> str:
 def _next(folder: Path, seconds: float) -> str:
     return f"""
 Done in {seconds:.0f} s. Where to look next:
+  the report       {folder / REPORT}, on one page: open it in a browser
+  the quality page make up, which prints its address: the same with charts, and the worst images with what is wrong
   the versions     git -C {folder / "datasets.git"} log --oneline --decorate main
   one of them      make bucket, and in another shell what it prints
   CVAT's own file  s3://labelcycle/exports/street_signs.zip, in the bucket of make bucket

@@ -58,6 +58,7 @@ def _until_stopped() -> Iterator[None]:
 def _page(stack: Stack, airflow: Airflow, mlflow: str) -> str:
     return f"""
 The stack runs.
+  quality     {airflow.url.rstrip("/")}/labelcycle/quality   log in as for Airflow
   Airflow     {airflow.url}   user {airflow.username}, password {airflow.password}
   MLflow      {mlflow}   the runs are under Model training, Experiments, labelcycle/street_signs
   CVAT        {stack.cvat.url}/api/   an emulator: the API without CVAT's pages; its data is in {stack.folder / "cvat"}
