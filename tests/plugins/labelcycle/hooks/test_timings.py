@@ -1,5 +1,7 @@
 """What Airflow's metrics are told of how long things take."""
 
+import re
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,3 +62,25 @@ def test_airflow_takes_the_name(timing: Timing) -> None:
     from airflow.sdk._shared.observability.metrics.validators import stat_name_default_handler
 
     assert stat_name_default_handler(timing) == timing
+
+
+def test_statsd_gets_milliseconds_under_the_name_that_the_exporter_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real UDP port; with the settings of deploy/monitoring/compose.yaml."""
+    pytest.importorskip("statsd")
+    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as exporter:
+        exporter.bind(("127.0.0.1", 0))
+        exporter.settimeout(10)
+        on = {"STATSD_ON": "True", "STATSD_INFLUXDB_ENABLED": "True", "STATSD_HOST": "127.0.0.1"}
+        for name, value in {**on, "STATSD_PORT": str(exporter.getsockname()[1])}.items():
+            monkeypatch.setenv(f"AIRFLOW__METRICS__{name}", value)
+        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+        try:
+            took(Timing.PREDICT_IMAGE, "birds", ago(100), 50)
+            packet = exporter.recv(1000).decode()
+        finally:
+            stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
+    name, tag, value = re.fullmatch(r"([\w.]+),(\w+=\w+):([\d.]+)\|ms", packet).groups()  # type: ignore[union-attr]
+    assert (name, tag) == ("airflow.labelcycle.predict_image", "project=birds")
+    assert 2000 <= float(value) < 3000
