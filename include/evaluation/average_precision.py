@@ -81,6 +81,17 @@ def average_precision(sheet: Sheet, pairs: Pairs) -> AveragePrecision | None:
     )
 
 
+def precision_at_recalls(hits: Floats, weights: Floats, truth: float) -> Floats:
+    """The greatest precision from each of 101 recalls on, float64[101], of one class's predictions by falling score:
+    their weights, and the same or 0 where they are right; `truth` is the weight of all annotations, above 0."""
+    reached = np.cumsum(hits) / truth
+    precision = np.cumsum(hits) / (np.cumsum(weights) + np.spacing(1))
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    places = np.searchsorted(reached, _RECALLS, side="left")
+    found: Floats = np.append(envelope, 0.0)[np.minimum(places, len(envelope))]
+    return found
+
+
 class _Curves:
     """Precision and recall of every class at every IoU."""
 
@@ -129,11 +140,7 @@ class _Curves:
         weights = self._sheet.weights[self._sheet.predictions.image[rows]]
         hits = np.where(right[rows], weights, 0.0)
         recall = np.array([hits[self._rank[rows] < most].sum() / truth for most in _MOST])
-        reached = np.cumsum(hits) / truth
-        precision = np.cumsum(hits) / (np.cumsum(weights) + np.spacing(1))
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        places = np.searchsorted(reached, _RECALLS, side="left")
-        return np.append(envelope, 0.0)[np.minimum(places, len(envelope))], recall
+        return precision_at_recalls(hits, weights, truth), recall
 
 
 def _rank(image: Ints, label: Ints) -> Ints:

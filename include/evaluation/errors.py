@@ -1,4 +1,4 @@
-"""Error types after TIDE (Bolya et al. 2020, arXiv 2008.08115): why predictions are wrong, and what would be won.
+"""Error types after TIDE (Bolya et al. 2020, arXiv 2008.08115): why predictions are wrong.
 
 A prediction that is not right is of one type, the first of these that fits, by its overlap with annotations:
 - classification: enough with one of another class (and no part of another prediction's match)
@@ -21,7 +21,7 @@ from include.evaluation.overlaps import Pairs
 
 @dataclass(frozen=True, slots=True)
 class ErrorTypes:
-    """How many errors of each type there are in all finished images (weighted)."""
+    """A number for each type: how many there are in all finished images (weighted), or what would be won without."""
 
     classification: float
     localization: float

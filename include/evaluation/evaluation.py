@@ -18,6 +18,7 @@ from include.evaluation.places import Places, SizeCounts, by_size, places
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
 from include.evaluation.tally import right_pairs, tally
 from include.evaluation.timeline import Period, timeline
+from include.evaluation.won import won
 from include.evaluation.worst import WorstImage, worst_images
 from include.lifecycle.reviews import Acceptance
 
@@ -43,7 +44,8 @@ class Evaluation:
     """One annotator (`name@version`) against the revisions named.
 
     `figures` are for everything finished, `audit` for the audit sample alone (None without one), `timeline` by day or
-    week. `precision` is None where all scores are equal: there is no order to average over. `outcomes` is what people
+    week. `precision` and `errors_won` (by how much mean average precision at the settings' IoU would be higher without
+    a type of error) are None where all scores are equal: there is no order to average over. `outcomes` is what people
     did with the predictions they were shown (None for an annotator that people were shown nothing of).
 
     The id is the digest of the revisions, the annotator and the settings: the same question, the same id.
@@ -58,6 +60,7 @@ class Evaluation:
     audit: Figures | None
     precision: AveragePrecision | None
     errors: ErrorTypes
+    errors_won: ErrorTypes | None
     confusion: Confusion
     by_size: Mapping[str, SizeCounts]
     places: Places
@@ -106,6 +109,7 @@ def evaluate(
         audit=detection_figures(counts.of(seen.audited)) if seen.audited.any() else None,
         precision=average_precision(seen, all_pairs),
         errors=error_types(scored, pairs, right, settings.iou),
+        errors_won=won(scored, pairs, right, settings.iou),
         confusion=confusion(scored, pairs, right, settings.iou),
         by_size=by_size(scored, right),
         places=places(scored, right),

@@ -13,13 +13,16 @@ Row = tuple[str, ...]
 def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Every figure that has a value under a name that MLflow takes: `f1/<class>`, `f1/micro`, `f1/macro` and
     alike for precision, recall (each with `…_low` and `…_high`), mean_iou, support, tp, fp and fn; `audit/f1/…` for the
-    audit sample; COCO's twelve (`ap`, `ap50` and on) with `ap/<class>` and alike; `errors/<type>`; `kept`,
-    `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None is left out."""
+    audit sample; COCO's twelve (`ap`, `ap50` and on) with `ap/<class>` and alike; `errors/<type>` and
+    `errors_won/<type>`; `kept`, `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None is
+    left out."""
     metrics = {**asdict(evaluation.coverage), "share_measured": evaluation.coverage.share_measured}
     metrics |= dict(_metrics_of(evaluation.figures))
     if evaluation.audit:
         metrics |= {f"audit/{name}": value for name, value in _metrics_of(evaluation.audit)}
     metrics |= {f"errors/{name}": value for name, value in asdict(evaluation.errors).items()}
+    if evaluation.errors_won:
+        metrics |= {f"errors_won/{name}": value for name, value in asdict(evaluation.errors_won).items()}
     if evaluation.precision:
         metrics |= dict(_precision(evaluation.precision))
     if evaluation.outcomes:
