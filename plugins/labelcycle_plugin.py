@@ -31,3 +31,6 @@ class LabelcyclePlugin(AirflowPlugin):
 
     name = "labelcycle"
     fastapi_apps = [{"app": api, "url_prefix": "/labelcycle", "name": "Labelcycle"}]  # noqa: RUF012  Airflow's form
+    external_views = [  # noqa: RUF012  without url_route: in a frame of Airflow's the links to CVAT and MLflow are dead
+        {"name": "Quality", "href": "labelcycle/quality", "destination": "nav", "nav_top_level": True}
+    ]

@@ -13,12 +13,13 @@
   const number = (value) => value.toLocaleString("en", { maximumFractionDigits: 1 });
 
   const common = (chart) => {
-    const text = { color: style("--soft"), fontFamily: "inherit", fontSize: 11 };
+    const fontFamily = getComputedStyle(document.body).fontFamily;
+    const text = { color: style("--soft"), fontFamily, fontSize: 11 };
     return {
       animation: false,
       aria: { enabled: true, label: { description: `${chart.title}. The table beside it says the same.` } },
       color: colours(),
-      textStyle: { fontFamily: "inherit" },
+      textStyle: { fontFamily },
       tooltip: {
         renderMode: "richText",
         confine: true,

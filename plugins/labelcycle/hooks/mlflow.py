@@ -37,8 +37,11 @@ class MlflowHook(BaseHook):
         from include.clients.experiments import Experiments
 
         connection = self.get_connection(self.mlflow_conn_id)
-        uri = address_of(connection, "MLflow's tracking URI, as in https://mlflow.example.com")
-        return Experiments(uri, extra_of(connection, MlflowExtra).artifacts, _login(connection))
+        return Experiments(_uri(connection), extra_of(connection, MlflowExtra).artifacts, _login(connection))
+
+    def address(self) -> str:
+        """The tracking URI, without asking MLflow. Raises WrongConnection."""
+        return _uri(self.get_connection(self.mlflow_conn_id))
 
     def test_connection(self) -> tuple[bool, str]:
         """Airflow's Test: whether MLflow answers and takes the login."""
@@ -48,6 +51,10 @@ class MlflowHook(BaseHook):
         experiments = self.get_conn()
         experiments.check()
         return f"MLflow answers at {experiments.tracking_uri}"
+
+
+def _uri(connection: Connection) -> str:
+    return address_of(connection, "MLflow's tracking URI, as in https://mlflow.example.com")
 
 
 def _login(connection: Connection) -> "Login | None":

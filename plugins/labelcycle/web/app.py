@@ -1,14 +1,11 @@
 """The API: the next job for a person, and what is decided about jobs (docs/api.md).
 
-The endpoints are plain functions, which FastAPI calls in threads: Airflow's event loop never waits for CVAT. So few run
-at a time that a CVAT which hangs cannot take all of Airflow's threads.
+The endpoints are plain functions, which FastAPI calls in threads: Airflow's event loop never waits for CVAT.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Annotated
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -19,24 +16,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.lifecycle.decisions import Choice, Decision
 from include.lifecycle.routing import Route
-from include.projects.files import project_paths, read_projects
+from include.pages.render import STATIC
 from labelcycle.hooks.cvat import CvatHook
-from labelcycle.hooks.project import ProjectClients, projects_folder
+from labelcycle.hooks.project import ProjectClients
 from labelcycle.links.cvat import job_path
-from labelcycle.web.auth import Editor, Reader, readable
+from labelcycle.web.auth import Editor, Reader
 from labelcycle.web.metrics import router as metrics
+from labelcycle.web.opening import opened
+from labelcycle.web.quality import Static, pages
 
 if TYPE_CHECKING:
-    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-
     from include.clients.cvat import CvatClient
     from include.clients.ledger.people import PeoplesJob
 
 _LONGEST_NAME, _LONGEST_COMMENT = 150, 2000
-_places = BoundedSemaphore(8)
 
 app = FastAPI(title="Labelcycle", docs_url=None, redoc_url=None)
+app.include_router(pages)
 app.include_router(metrics)
+app.mount("/static", Static(directory=STATIC), name="static")
 
 
 class NextJob(BaseModel):
@@ -94,7 +92,7 @@ def next_job(
 
     person = reviewer or user.get_name()
     response.headers["Cache-Control"] = "no-store"
-    with _opened(project, user) as clients:
+    with opened(project, user) as clients:
         cvat = _cvat(clients)
         job = hand_out(clients.project, person, cvat, clients.ledger)
         return Response(status_code=204) if job is None else _shown(project, job, cvat, person)
@@ -107,7 +105,7 @@ def decide(project: str, cvat_job: int, said: Said, user: Editor) -> Recorded:
     from include.steps.decide import decide as record
 
     decision = Decision(said.decision, user.get_name(), said.comment, said.reviewer)
-    with _opened(project, user) as clients:
+    with opened(project, user) as clients:
         cvat = _cvat(clients)
         try:
             decided = record(clients.project, cvat_job, decision, cvat, clients.ledger)
@@ -121,30 +119,6 @@ def decide(project: str, cvat_job: int, said: Said, user: Editor) -> Recorded:
             by=decision.by,
             is_new=decided.is_new,
         )
-
-
-@contextmanager
-def _opened(project: str, user: "BaseUser") -> Iterator[ProjectClients]:
-    """The clients of an active project. Raises an HTTPException where there is none of that name (404), and where many
-    ask already (503)."""
-    folder = projects_folder()
-    if project in {path.stem for path in project_paths(folder)}:
-        with _place(), ProjectClients(str(folder / f"{project}.yaml")) as clients:
-            if clients.project.active:
-                yield clients
-                return
-    known = ", ".join(readable((one.name for one in read_projects(folder)[0]), user)) or "none that you may see"
-    raise HTTPException(404, f"there is no active project {project!r}; there are: {known}")
-
-
-@contextmanager
-def _place() -> Iterator[None]:
-    if not _places.acquire(blocking=False):
-        raise HTTPException(503, "many ask at this moment: ask again in a few seconds", {"Retry-After": "5"})
-    try:
-        yield
-    finally:
-        _places.release()
 
 
 def _cvat(clients: ProjectClients) -> "CvatClient":

@@ -28,6 +28,9 @@ Reader = Annotated[BaseUser, Depends(_reader)]  # who may see ingest_<project> i
 Editor = Annotated[BaseUser, Depends(_editor)]  # who may edit it
 
 
+User = GetUserDep  # anybody who is logged in; else 401
+
+
 def readable(projects: Iterable[str], user: BaseUser) -> list[str]:
     """Of these projects the ones that this user may see."""
     return [name for name in projects if _may_see(name, user)]

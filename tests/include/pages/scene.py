@@ -19,10 +19,10 @@ from include.evaluation.snapshot import (
     FunnelStage,
     ImageLink,
     OpenAlarm,
-    Person,
     ServerQuality,
     Snapshot,
     StageCount,
+    Work,
 )
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.reviews import Acceptance, Annotation
@@ -38,6 +38,7 @@ _SIZE = (640, 480)
 _SETTINGS = EvaluationSettings()
 
 
+@cache
 def full(images: int = 110) -> Snapshot:
     """A project in the middle of its life: two versions, an alarm, people, ground truth, slips."""
     photographs = _photographs()
@@ -105,7 +106,7 @@ def named(label: str, person: str = "vera") -> Snapshot:
         empty(),
         project=label,
         annotators=(state,),
-        people=(Person(person, 1, 3, 1, 2.0, 300.0),),
+        people=(Work(person, 1, 3, 1, 2.0, 300.0),),
         lint=lint([FinalImage("i0", (100, 80), images[0].annotations), FinalImage("i1", (100, 80), ())]),
         alarms=(OpenAlarm(1, label, label, label, NOW),),
         comparisons=(label,),
@@ -293,9 +294,9 @@ _FUNNEL = (
     StageCount(FunnelStage.RELEASED, 1240, NOW - timedelta(days=40)),
 )
 _PEOPLE = (
-    Person("anna", 14, 41, 14, 22.0, 48.0),
-    Person("boris", 11, 36, 9, 31.5, 190.0),
-    Person("chen", 12, 33, 0, None, None),
+    Work("anna", 14, 41, 14, 22.0, 48.0),
+    Work("boris", 11, 36, 9, 31.5, 190.0),
+    Work("chen", 12, 33, 0, None, None),
 )
 _SERVER = ServerQuality(
     9, 31, NOW - timedelta(days=1), 0.82, 0.9, 0.88, 0.91, 0.88, "CVAT counts from IoU 0.4 on, this page from 0.5 on."

@@ -3,20 +3,28 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 import uvicorn
 
+from include.clients.bulk import BulkStore
 from include.clients.cvat.shared import close_shared_clients
 from include.clients.ledger import Ledger, migrate, open_engine
+from include.clients.ledger.snapshots import SnapshotRecord
+from include.evaluation.snapshot import Snapshot, to_json
+from include.lifecycle.images import split_uri
 from include.lifecycle.routing import Route
+from include.local.bucket import REGION, Bucket, serve_bucket
+from include.local.state import State
 from tests.include.clients.ledger.records import PROJECT, routed
 from tests.include.emulated import Emulated, emulated, until
+from tests.include.pages import scene as pages
 from tests.plugins.labelcycle.operators.scene import Scene, new_scene
 from tests.plugins.labelcycle.systems import free_port
 
@@ -126,3 +134,46 @@ def scene(
     yield found
     server.forget_faults()
     close_shared_clients()
+
+
+@pytest.fixture(scope="package")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """An S3 that checks signatures."""
+    folder = tmp_path_factory.mktemp("bucket")
+    for name in ("images", "data"):
+        (folder / "bucket" / name).mkdir(parents=True)
+    with serve_bucket(State(folder)) as running:
+        yield running
+
+
+def connection_to(bucket: Bucket) -> dict[str, object]:
+    extra = {"endpoint_url": bucket.endpoint_url, "region_name": REGION}
+    return {"conn_type": "aws", "login": bucket.access_key, "password": bucket.secret_key, "extra": extra}
+
+
+@pytest.fixture
+def measured(
+    airflow: Airflow, bucket: Bucket, ledger: Ledger, projects: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Snapshot], Snapshot]:
+    """Makes a snapshot the newest of the project, with its pictures in the bucket; the snapshot as the project's."""
+    for name, connection in (
+        ("AWS_DEFAULT", connection_to(bucket)),
+        ("CVAT_DEFAULT", {"conn_type": "cvat", "host": "https://cvat.example.com", "password": "a token"}),
+        ("MLFLOW_DEFAULT", {"conn_type": "mlflow", "host": "https://mlflow.example.com"}),
+    ):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+
+    def put(snapshot: Snapshot) -> Snapshot:
+        own = replace(snapshot, project=PROJECT)
+        for image_id, link in own.links.items():
+            content, kind = pages.picture(image_id)
+            place, key = split_uri(link.uri)
+            client.put_object(Bucket=place, Key=key, Body=content, ContentType=kind)
+        uri = BulkStore(client, "s3://data/ledger").write_text(f"snapshots/{PROJECT}", to_json(own))
+        ledger.snapshots.put(PROJECT, SnapshotRecord(uri, "digest", own.made_at))
+        return own
+
+    return put
