@@ -14,8 +14,8 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Every figure that has a value under a name that MLflow takes: `f1/<class>`, `f1/micro`, `f1/macro` and
     alike for precision, recall (each with `…_low` and `…_high`), mean_iou, support, tp, fp and fn; `audit/f1/…` for the
     audit sample; COCO's twelve (`ap`, `ap50` and on) with `ap/<class>` and alike; `errors/<type>` and
-    `errors_won/<type>`; `kept`, `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None is
-    left out."""
+    `errors_won/<type>`; `kept`, `kept/<class>` and alike; `share_measured`, `images_reviewed` and alike. What is None
+    is left out."""
     metrics = {**asdict(evaluation.coverage), "share_measured": evaluation.coverage.share_measured}
     metrics |= dict(_metrics_of(evaluation.figures))
     if evaluation.audit:

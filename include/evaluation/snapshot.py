@@ -61,23 +61,10 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorState:
-    """What is known of one annotator version: its evaluation and MLflow run, whether it is the baseline, what its
-    scores are worth, the figures on ground truth, and what its gates say."""
-
-    evaluation: Evaluation
-    made_at: datetime
-    mlflow_run_id: str | None
-    is_baseline: bool
-    calibration: Calibration | None = None
-    blind: Blind | None = None
-    verdicts: tuple[Verdict, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What a person finished: jobs and images, the median and 90th percentile of minutes between assignment and
-    completion of a job (None where CVAT does not tell), over so many timed jobs."""
+class Work:
+    """What a person finished, or what was finished with an annotator's predictions: jobs and images, the median and
+    90th percentile of minutes between assignment and completion of a job (None where CVAT does not tell), over so many
+    timed jobs."""
 
     name: str
     jobs: int
@@ -85,6 +72,22 @@ class Person:
     timed: int
     minutes_median: float | None
     minutes_p90: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorState:
+    """What is known of one annotator version: its evaluation and MLflow run, whether it is the baseline, what people
+    finished who saw its predictions (None where nobody did), what its scores are worth, the figures on ground truth,
+    and what its gates say."""
+
+    evaluation: Evaluation
+    made_at: datetime
+    mlflow_run_id: str | None
+    is_baseline: bool
+    work: Work | None = None
+    calibration: Calibration | None = None
+    blind: Blind | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Snapshot:
     min_support: int
     funnel: tuple[StageCount, ...]
     annotators: tuple[AnnotatorState, ...]
-    people: tuple[Person, ...]
+    people: tuple[Work, ...]
     lint: LintReport
     agreement: Agreement | None
     alarms: tuple[OpenAlarm, ...]

@@ -23,8 +23,8 @@ from include.evaluation.snapshot import (
     AnnotatorState,
     ImageLink,
     OpenAlarm,
-    Person,
     Snapshot,
+    Work,
     from_json,
     to_json,
 )
@@ -36,7 +36,7 @@ from include.steps.doubled import doubled_images
 from include.steps.finals import final_images
 from include.steps.funnel import funnel
 from include.steps.judge import Judgement
-from include.steps.reviewed import newest
+from include.steps.reviewed import finished_by_annotator, newest
 from include.steps.server_quality import server_quality
 from include.steps.unbiased import unbiased
 
@@ -118,13 +118,17 @@ def _annotators(
     pinned = [baselines.current(name) for name in sorted(names)] if baselines else []
     baseline = {one.annotator for one in pinned if one}
 
+    finished = {one.annotator: one for one in finished_by_annotator(project, ledger)}
+
     def state(record: EvaluationRecord) -> AnnotatorState:
+        shown = finished.get(record.annotator)
         known = calibrations.get(record.annotator)
         return AnnotatorState(
             evaluation=evaluation_from(store.read_text(record.uri)),
             made_at=record.created_at,
             mlflow_run_id=record.mlflow_run_id,
             is_baseline=record.annotator in baseline,
+            work=_work(record.annotator, shown.reviewed) if shown and shown.shown else None,
             calibration=calibration_from(store.read_text(known.uri)) if known else None,
             blind=blind.get(record.annotator),
             verdicts=verdicts.get(record.annotator, ()),
@@ -134,23 +138,23 @@ def _annotators(
     return tuple(state(record) for record in newest_first[:_VERSIONS])
 
 
-def _people(records: Sequence[RevisionRecord]) -> tuple[Person, ...]:
+def _people(records: Sequence[RevisionRecord]) -> tuple[Work, ...]:
     """Those who finished jobs, by name; a job without a name is of nobody that can be told."""
     by_name = defaultdict[str, list[RevisionRecord]](list)
     for record in records:
         if record.accepted is not Acceptance.AUTOMATIC and record.finished_by:
             by_name[record.finished_by].append(record)
-    return tuple(_person(name, by_name[name]) for name in sorted(by_name))
+    return tuple(_work(name, by_name[name]) for name in sorted(by_name))
 
 
-def _person(name: str, records: Sequence[RevisionRecord]) -> Person:
+def _work(name: str, records: Sequence[RevisionRecord]) -> Work:
     minutes = [
         (record.finished_at - record.assigned_at).total_seconds() / 60
         for record in records
         if record.assigned_at and record.finished_at >= record.assigned_at
     ]
     median, p90 = np.percentile(minutes, [50, 90]).tolist() if minutes else (None, None)
-    return Person(name, len(records), sum(record.images for record in records), len(minutes), median, p90)
+    return Work(name, len(records), sum(record.images for record in records), len(minutes), median, p90)
 
 
 def _alarms(project: Project, ledger: Ledger) -> tuple[OpenAlarm, ...]:
