@@ -37,8 +37,8 @@ class Intervals:
 class Scores:
     """The rates of a class, or of all classes taken as one (micro), and what they come from.
 
-    The support is the number of annotations that were looked at. True positives, false positives and false
-    negatives are weighted: they estimate the numbers in all finished images, seen and unseen.
+    The support is the number of annotations that were looked at, on so many images. True positives, false positives and
+    false negatives are weighted: they estimate the numbers in all finished images, seen and unseen.
     """
 
     rates: Rates
@@ -47,6 +47,7 @@ class Scores:
     fp: float
     fn: float
     intervals: Intervals = Intervals()
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
     support = _table(np.asarray(found.counts.sum(axis=0), dtype=np.float64)[None])[0, 0]
     rates = _rates(totals[None])[0]
     drawn = _rates(_table(draws(found.counts, found.weights, seed))) if seed is not None else None
-    all_scores = [_scores(place, totals, support, rates, drawn) for place in range(len(found.labels) + 1)]
+    images = _images(found)
+    all_scores = [_scores(place, totals, support, images, rates, drawn) for place in range(len(found.labels) + 1)]
     by_class = {label: one for label, one in zip(found.labels, all_scores, strict=False) if _is_there(one)}
     f1 = {label: one.rates.f1 for label, one in by_class.items() if one.rates.f1 is not None}
     return Figures(
@@ -120,7 +122,14 @@ def _ratio(a: Floats, b: Floats) -> Floats:
     return found
 
 
-def _scores(place: int, totals: Floats, support: Floats, rates: Floats, drawn: Floats | None) -> Scores:
+def _images(found: Tally) -> Floats:
+    """float64[labels + 1]: on how many images each label has annotations, and any has."""
+    truth = found.counts[:, : len(found.labels)] > 0
+    by_label = np.asarray(truth.sum(axis=0), dtype=np.float64).ravel()
+    return np.append(by_label, np.count_nonzero(np.asarray(truth.sum(axis=1))))
+
+
+def _scores(place: int, totals: Floats, support: Floats, images: Floats, rates: Floats, drawn: Floats | None) -> Scores:
     truth, predicted, right, _ = (float(value) for value in totals[:, place])
     return Scores(
         rates=Rates(*(_known(value) for value in rates[:, place])),
@@ -129,6 +138,7 @@ def _scores(place: int, totals: Floats, support: Floats, rates: Floats, drawn: F
         fp=max(predicted - right, 0.0),
         fn=max(truth - right, 0.0),
         intervals=Intervals() if drawn is None else Intervals(*(interval(drawn[:, one, place]) for one in range(3))),
+        images=round(float(images[place])),
     )
 
 

@@ -10,6 +10,7 @@ from include.evaluation.detection import Figures
 from include.projects.gates import EACH, MACRO, MICRO, FigureGate
 
 _SIDES = 1.96  # standard errors to each side of a figure: 95 % of a normal distribution
+FEW_IMAGES = 5  # objects of one image are alike: of fewer images, an interval says too much
 _EVEN = 1e-9  # 0.82 - 0.77 is not 0.05 in binary
 
 
@@ -48,11 +49,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A figure of a class, with what it comes from."""
+    """A figure of a class, with what it comes from: so many annotations, on so many images."""
 
     value: float
     interval: Interval
     support: int
+    images: int
+
+    def is_enough(self, min_support: int) -> bool:
+        """Whether something can be told by it."""
+        return self.support >= min_support and self.images >= FEW_IMAGES
 
 
 def difference(value: float, own: Interval, other: float, others: Interval) -> tuple[float, float]:
@@ -66,8 +72,8 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """What the gates say of figures, a verdict a class; the baseline's come from other images.
 
-    A gate fails only where the whole interval is beyond the limit. Of less than `min_support` annotations, here or in
-    the baseline, nothing is told. A relative gate says nothing where there is no baseline.
+    A gate fails only where the whole interval is beyond the limit. Of less than `min_support` annotations or of five
+    images, here or in the baseline, nothing is told. A relative gate says nothing where there is no baseline.
     """
     return tuple(_verdicts(figures, baseline, gates, min_support))
 
@@ -85,17 +91,16 @@ def _verdicts(
 
 def _verdict(gate: FigureGate, label: str, figures: Figures, baseline: Baseline | None, min_support: int) -> Verdict:
     own = _measured(figures, gate, label)
-    support = _support(figures, gate, label)
     if own is None:
-        return Verdict(gate, label, Standing.TOO_FEW, None, None, support)
-    told = Verdict(gate, label, Standing.TOO_FEW, own.value, own.interval, support)
-    if support < min_support:
+        return Verdict(gate, label, Standing.TOO_FEW, None, None, _counts(figures, gate, label)[0])
+    told = Verdict(gate, label, Standing.TOO_FEW, own.value, own.interval, own.support)
+    if not own.is_enough(min_support):
         return told
     if gate.at_least is not None:
         standing = _standing(own.value - gate.at_least, own.interval.high - gate.at_least)
         return replace(told, standing=standing)
     other = _measured(baseline.figures, gate, label) if baseline else None
-    if other is None or other.support < min_support or gate.drop_at_most is None:
+    if other is None or not other.is_enough(min_support) or gate.drop_at_most is None:
         return told
     low, high = difference(own.value, own.interval, other.value, other.interval)
     standing = _standing(own.value - other.value + gate.drop_at_most, high + gate.drop_at_most)
@@ -118,13 +123,15 @@ def _measured(figures: Figures, gate: FigureGate, label: str) -> _Measured | Non
     else:
         return None
     value, interval = getattr(rates, gate.figure), getattr(intervals, gate.figure)
-    return None if value is None or interval is None else _Measured(value, interval, _support(figures, gate, label))
+    if value is None or interval is None:
+        return None
+    return _Measured(value, interval, *_counts(figures, gate, label))
 
 
-def _support(figures: Figures, gate: FigureGate, label: str) -> int:
-    if gate.label in (MICRO, MACRO):
-        return figures.micro.support
-    return figures.by_class[label].support if label in figures.by_class else 0
+def _counts(figures: Figures, gate: FigureGate, label: str) -> tuple[int, int]:
+    """Annotations, and images with some."""
+    scores = figures.micro if gate.label in (MICRO, MACRO) else figures.by_class.get(label)
+    return (scores.support, scores.images) if scores else (0, 0)
 
 
 def _sentence(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
@@ -146,10 +153,10 @@ _CLASSES = {MICRO: "all objects", MACRO: "the mean class"}
 
 
 def _too_few(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
-    if verdict.support < min_support:
-        return f"people reviewed {verdict.support} objects, and {min_support} are needed"
-    where = f"the baseline {baseline.annotator}" if baseline and verdict.gate.drop_at_most is not None else "it"
-    return f"{where} has too few, and {min_support} are needed"
+    needed = f"{min_support} on {FEW_IMAGES} images are needed"
+    if verdict.support < min_support or baseline is None or verdict.gate.drop_at_most is None:
+        return f"people reviewed {verdict.support} objects, and {needed}"
+    return f"of it, or of the baseline {baseline.annotator}, people reviewed too few objects: {needed}"
 
 
 def _range(low: float, high: float) -> str:

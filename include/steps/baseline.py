@@ -11,7 +11,7 @@ from include.clients.ledger import Ledger
 from include.clients.registered import ModelRegistry
 from include.evaluation.detection import Figures
 from include.evaluation.evaluation import Evaluation, from_json
-from include.evaluation.gates import Baseline
+from include.evaluation.gates import FEW_IMAGES, Baseline
 from include.lifecycle.labels import current_names
 from include.projects.model import Project
 from include.steps.batches import log
@@ -89,8 +89,11 @@ def evaluation_beside(
 
 def has_enough(figures: Figures, min_support: int) -> bool:
     """Whether figures can be a baseline: of each class that people found there is enough, or of all together much."""
-    support = [scores.support for scores in figures.by_class.values() if scores.support]
-    return bool(support) and (min(support) >= min_support or sum(support) >= _ENOUGH_IN_ALL * min_support)
+    found = [scores for scores in figures.by_class.values() if scores.support]
+    if not found or figures.micro.images < FEW_IMAGES:
+        return False
+    each = all(scores.support >= min_support and scores.images >= FEW_IMAGES for scores in found)
+    return each or figures.micro.support >= _ENOUGH_IN_ALL * min_support
 
 
 def _begin(project: Project, id_: str, store: BulkStore, baselines: Baselines, ledger: Ledger) -> None:

@@ -16,9 +16,9 @@ DROP = FigureGate(figure="f1", label="number", drop_at_most=0.05)
 FLOOR = FigureGate(figure="f1", label="number", at_least=0.7)
 
 
-def scores(f1: float, error: float, support: int = 100) -> Scores:
+def scores(f1: float, error: float, support: int = 100, images: int = 50) -> Scores:
     interval = Interval(f1 - 1.96 * error, f1 + 1.96 * error, error)
-    return Scores(Rates(f1, f1, f1), support, 0, 0, 0, Intervals(interval, interval, interval))
+    return Scores(Rates(f1, f1, f1), support, 0, 0, 0, Intervals(interval, interval, interval), images)
 
 
 def figures(f1: float, error: float = 0.02, support: int = 100, label: str = "number") -> Figures:
@@ -64,10 +64,29 @@ def test_a_relative_gate_fails_where_the_whole_difference_is_beyond(f1: float, s
 def test_of_too_few_objects_nothing_is_told_here_or_in_the_baseline() -> None:
     few = verdict(figures(0.1, support=29), baseline(0.9), DROP)
     assert (few.standing, few.support) == (Standing.TOO_FEW, 29)
-    assert few.sentence == "F1 of 'number' is not judged: people reviewed 29 objects, and 30 are needed"
+    assert few.sentence == "F1 of 'number' is not judged: people reviewed 29 objects, and 30 on 5 images are needed"
     old = verdict(figures(0.1), baseline(0.9, support=12), DROP)
     assert old.standing is Standing.TOO_FEW
-    assert "the baseline rapidocr@1 has too few" in old.sentence
+    assert old.sentence.endswith(
+        "of it, or of the baseline rapidocr@1, people reviewed too few objects: 30 on 5 images are needed"
+    )
+
+
+def test_a_crowd_on_few_images_tells_nothing_however_sure_it_looks() -> None:
+    crowd = scores(0.0, 0.0, support=500, images=4)
+    found = Figures({"number": crowd}, crowd, crowd.rates, "number", crowd.intervals)
+    assert verdict(found, baseline(0.9), DROP).standing is Standing.TOO_FEW
+    assert verdict(figures(0.1), Baseline("a@1", found), DROP).standing is Standing.TOO_FEW
+    assert verdict(found, None, FigureGate(figure="f1", label="macro", at_least=0.5)).standing is Standing.TOO_FEW
+
+
+def test_images_with_a_class_are_counted() -> None:
+    here, there = box(0, 0, 9, 9), box(20, 20, 29, 29, "number")
+    finals = ([(here, 1)], [(here, 1), (here, 2), (there, 3)], [])
+    rows = [reviewed([(here, 0.5)], final, image_id=f"{n}") for n, final in enumerate(finals)]
+    found = detection_figures(tally_of(rows, DEFAULT))
+    assert {label: one.images for label, one in found.by_class.items()} == {"word": 2, "number": 1}
+    assert found.micro.images == 2
 
 
 def test_a_class_that_nobody_has_seen_is_not_judged() -> None:
