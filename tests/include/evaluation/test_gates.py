@@ -154,3 +154,26 @@ def test_a_model_as_good_as_its_baseline_seldom_fails_and_a_bad_one_does() -> No
     assert sum(one.standing is Standing.FAILED for one in same) <= 9
     worse = verdict(drawn(7, 60, 0.4), against, gate)
     assert worse.standing is Standing.FAILED
+
+
+def false_alarms(objects: int, runs: int = 1000) -> float:
+    """How often a class that is as good as its baseline, which was measured on so many objects, fails at one look or
+    another while people review from 30 to 600 more; of F1 0.85, which may drop by 0.05. (Objects count as if each were
+    an image of its own; the errors are those of proportions.)"""
+    random, failed = np.random.default_rng(objects), 0
+    for _ in range(runs):
+        baseline = proportion(random.binomial(objects, 0.85), objects)
+        right = np.cumsum(random.random(600) < 0.85)
+        looks = (proportion(int(right[n - 1]), n) for n in range(30, 601, 10))
+        failed += any(difference(*look, *baseline)[1] < -0.05 for look in looks)
+    return failed / runs
+
+
+def proportion(right: int, of: int) -> tuple[float, Interval]:
+    value = right / of
+    return value, Interval(value, value, float(np.sqrt(value * (1 - value) / of)))
+
+
+@pytest.mark.parametrize(("objects", "most"), [(30, 0.05), (100, 0.015), (300, 0.008)])
+def test_many_looks_raise_few_false_alarms_as_the_page_says(objects: int, most: float) -> None:
+    assert false_alarms(objects) <= most
