@@ -99,10 +99,10 @@ def decode(form: Form, outputs: Mapping[str, Array], size: tuple[int, int], leas
     """
     try:
         found = _DECODERS[form](outputs, size, least)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, TypeError) as error:
         raise ModelError(f"the outputs are not those of the form {form}: {error}. {_listed(outputs)}") from error
     if not (found.scores <= 1.001).all():
-        raise ModelError(f"a score is not in 0..1: the form {form} is wrong, or the model's numbers overflow")
+        raise ModelError(f"a score is not in 0..1: form ({form}) or pixels is wrong, or the model's numbers overflow")
     if not np.isfinite(found.boxes).all():
         raise ModelError("the model answers boxes that are no numbers: its numbers overflow")
     return Candidates(found.boxes, np.clip(found.scores, 0, 1), found.classes, found.count)
@@ -138,6 +138,8 @@ def _nms(outputs: Mapping[str, Array], _size: tuple[int, int], least: float) -> 
 def _yolox(outputs: Mapping[str, Array], size: tuple[int, int], least: float) -> Candidates:
     """As YOLOX's demo_postprocess does: the export leaves the cells' places to who reads it."""
     rows = _only(outputs).astype(np.float64)
+    if len(rows) not in _cell_counts(size):
+        raise ValueError(f"{len(rows)} cells are none of {size[0]} x {size[1]} pixels")
     strides = _STRIDES if len(rows) == _cells(size, _STRIDES) else _MORE_STRIDES
     cells, stride = _grid(size, strides)
     sides = np.exp(np.minimum(rows[:, 2:4], 20))  # beyond is wider than any picture, and soon than any number
@@ -209,6 +211,8 @@ def _grid(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Array, Array
 
 
 def _only(outputs: Mapping[str, Array]) -> Array:
+    if len(outputs) != 1:
+        raise ValueError("one output is expected")
     (output,) = outputs.values()
     return output
 
@@ -216,5 +220,5 @@ def _only(outputs: Mapping[str, Array]) -> Array:
 def _named(outputs: Mapping[str, Array], *names: str) -> Array:
     found = [output for name, output in outputs.items() if name.lower() in names]
     if not found:
-        raise KeyError(f"there is no output {names[0]}")
+        raise ValueError(f"there is no output {names[0]}")
     return found[0]

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -18,8 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.annotators.networks import ModelError
 from include.annotators.registry import AnnotatorUnavailable
+from include.projects.fields import Like
 
 _Kind = TypeVar("_Kind")
+_URL = Like(r"https?://[^/?#@\s]+(/[^?#\s]*)?", "must look like http://host:8000, without login, ? or #")
+Url = Annotated[str, _URL]
 
 BUSY = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # seconds
@@ -42,7 +45,7 @@ class EndpointSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field(pattern=r"^https?://[^/?#]+", description="The server, without the path of the protocol.")
+    url: Url = Field(description="The server, without the path of the protocol.")
     model: str = Field(min_length=1, description="The model's name there.")
     token_env: str | None = Field(None, description="The variable of the worker's environment that holds the token.")
     token_header: str = Field("Authorization", description="Where the token goes; in Authorization it is a Bearer's.")

@@ -19,7 +19,7 @@ def check_labels(project: Project, annotator: Annotator) -> None:
     if unknown:
         raise UnknownLabels(
             f"annotator {annotator.name!r} predicts what project {project.name!r} does not have: {', '.join(unknown)}. "
-            "Add it to labels, or choose another annotator"
+            "Add it to labels, or see that the annotator's settings lead to labels that are there (docs/annotators.md)"
         )
 
 

@@ -1,6 +1,7 @@
 """Annotators by name, as a project's YAML gives them: a name and settings."""
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import PIL.Image
 from cvat_sdk.auto_annotation import DetectionFunction
+from pydantic import ValidationError
 
 from include.lifecycle.assignment import Version
 
@@ -127,11 +129,33 @@ def _check_foretold(model: str, foretold: str, version: str) -> None:
 
 def _called(make: Callable[..., Any], model: str, settings: Mapping[str, Any], weights: Path | None) -> Any:
     file = {} if weights is None else {"weights": weights}
+    if "weights" not in {**settings, **file} and _needs_weights(make):
+        raise UnknownAnnotator(f"annotator {model!r} needs its file: give it weights, beside model and settings")
     try:
         return make(**settings, **file)
     except (TypeError, ValueError) as error:
-        given = f"the settings {dict(settings)}" + (" with weights" if file else "")
-        raise UnknownAnnotator(f"annotator {model!r} does not take {given}: {error}") from error
+        why = _sentence(error) if isinstance(error, ValidationError) else error
+        raise UnknownAnnotator(f"annotator {model!r} does not work with its settings: {why}") from error
+
+
+def _needs_weights(make: Callable[..., Any]) -> bool:
+    try:
+        parameter = inspect.signature(make).parameters.get("weights")
+    except (TypeError, ValueError):  # it is not Python's, or nothing that can be called: that is told when it is
+        return False
+    return parameter is not None and parameter.default is parameter.empty
+
+
+_SENTENCES = {"missing": "it is missing", "extra_forbidden": "there is no such setting", "tuple_type": "must be a list"}
+
+
+def _sentence(error: ValidationError) -> str:
+    """What pydantic found wrong, without its types and addresses."""
+    found = []
+    for details in error.errors():
+        words = _SENTENCES.get(details["type"], details["msg"].removeprefix("Value error, "))
+        found.append(": ".join(filter(None, [".".join(map(str, details["loc"])), words])))
+    return "; ".join(found)
 
 
 def _found(model: str) -> Any:

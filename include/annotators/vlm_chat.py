@@ -14,7 +14,7 @@ import msgspec
 import PIL.Image
 from pydantic import Field
 
-from include.annotators.endpoint import BUSY, Endpoint, EndpointSettings, Refused, read
+from include.annotators.endpoint import BUSY, Endpoint, EndpointSettings, Refused, Url, read
 from include.annotators.vlm_answers import UnreadableAnswer
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,7 @@ _NOT_AS_ASKED = (400, 422)  # what servers answer to a response_format that they
 class ChatSettings(EndpointSettings):
     """Which model is asked, and what the asking may cost."""
 
-    url: str = Field(
-        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$", description="The API's root, as in https://models.example.com/v1."
-    )
+    url: Url = Field(description="The API's root, as in https://models.example.com/v1.")
     timeout_seconds: float = Field(180, gt=0, description="How long an answer may take, all tries together.")
     images_a_minute: float | None = Field(None, gt=0, description="The most that a worker's task asks about.")
     parameters: dict[str, Any] = Field(

@@ -37,8 +37,8 @@ def vocabulary(
     """The classes as stated, else the model's own; each with its label: the one that `labels` has for it, or none; or
     its own name where there is no such map. The background has no label.
 
-    Says in the log which classes are left out by the map. Raises ValueError where no classes are known, or a name is
-    not among them.
+    Says in the log which classes are left out by the map. Raises ValueError where no classes are known, a name is not
+    among them, or no class is left.
     """
     classes = tuple(stated or own or ())
     if not classes:
@@ -48,6 +48,8 @@ def vocabulary(
             raise ValueError(f"{name!r} is not among the model's classes: {_listed(classes)}")
     said = {name: name for name in classes} if labels is None else labels
     named = [None if name == background else said.get(name) for name in classes]
+    if not any(named):
+        raise ValueError(f"nothing would be reported: no class but the background has a label: {_listed(classes)}")
     if dropped := [name for name, label in zip(classes, named, strict=True) if label is None and name != background]:
         log.info("not reported, because labels does not map them: %s", _listed(dropped))
     ids = {label: id_ for id_, label in enumerate(dict.fromkeys(label for label in named if label is not None))}

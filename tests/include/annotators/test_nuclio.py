@@ -28,9 +28,9 @@ def test_another_version_is_another_function_revision_mapping_or_threshold() -> 
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"mapping": {}}, "mapping\n.*at least 1"),
-        ({"threshold": 2}, "threshold\n.*less than or equal to 1"),
-        ({"cleanup": True}, "cleanup\n.*Extra inputs"),
+        ({"mapping": {}}, "mapping: .*at least 1"),
+        ({"threshold": 2}, "threshold: .*less than or equal to 1"),
+        ({"cleanup": True}, "cleanup: there is no such setting"),
     ],
 )
 def test_settings_that_do_not_fit_are_told(settings: dict[str, Any], why: str) -> None:

@@ -257,11 +257,18 @@ def overflowing(graph: networks.Graph, pictures: str) -> dict[str, str]:
         (unlike, {}, r"not recognised: state form. For one picture it answers features \[3, 4, 4\]; known forms are d"),
         (networks.yolov8, {"form": "detr"}, "not those of the form detr: .*no output logits.*output0 .7, 21."),
         (networks.yolov8, {"form": "nms"}, "not those of the form nms: six numbers a box"),
-        (networks.yolov8, {"form": "yolo"}, "form\n.*Input should be 'detr'"),
+        (networks.yolov8, {"form": "yolox"}, "not those of the form yolox: 7 cells are none of 32 x 32 pixels"),
+        (
+            networks.detr,
+            {"form": "yolov8"},
+            "not those of the form yolov8: one output is expected. .*logits .21, 3.",
+        ),
+        (networks.yolov8, {"labels": {}}, "nothing would be reported: no class but the background has a label: red"),
+        (networks.yolov8, {"form": "yolo"}, "form: .*Input should be 'detr'"),
         (networks.yolov8, {"classes": ["a", "b"]}, "tells 3 classes apart, and 2 are named: a, b"),
         (networks.yolov8, {"labels": {"rod": "red"}}, "'rod' is not among the model's classes: red, green, blue"),
         (networks.yolov8, {"input_size": (64, 64)}, "input is 32 x 32 pixels, and input_size says 64 x 64"),
-        (networks.yolov8, {"threshold": 0.5}, "threshold\n.*Extra inputs are not permitted"),
+        (networks.yolov8, {"threshold": 0.5}, "threshold: there is no such setting"),
         (overflowing, {}, "a score is not in 0..1"),
     ],
 )
@@ -275,7 +282,7 @@ def test_what_does_not_fit_is_told_when_it_is_loaded(
 
 def test_scores_beyond_1_are_told_of_the_picture(tmp_path: Path) -> None:
     detector = sure(networks.save(tmp_path / "model.onnx", beyond))
-    with pytest.raises(ValueError, match=r"a score is not in 0..1: the form yolov8 is wrong"):
+    with pytest.raises(ValueError, match=r"a score is not in 0..1: form .yolov8. or pixels is wrong"):
         detector.detect(Context(), picture((32, 32), (RED, (0, 0, 8, 8))))
 
 

@@ -151,7 +151,7 @@ def two(graph: networks.Graph, pictures: str) -> dict[str, str]:
         (networks.segments, {"classes": ["red"]}, r"answers \[4, 32, 32\] for a picture, and 1 classes are named"),
         (networks.segments, {"background": "none"}, "'none' is not among the model's classes: nothing, red"),
         (networks.segments, {"answers": "probabilities"}, r"a probability is not in 0\.\.1: answers is wrong"),
-        (networks.segments, {"drawn": "outlines"}, "drawn\n.*Input should be 'polygons'"),
+        (networks.segments, {"drawn": "outlines"}, "drawn: .*Input should be 'polygons'"),
     ],
 )
 def test_what_does_not_fit_is_told_when_it_is_loaded(

@@ -54,11 +54,18 @@ def test_a_users_own_annotator_takes_its_settings(own_module: str) -> None:
         ("yolo", {}, "there is no annotator 'yolo': known are nuclio, .*; your own is named module:attribute"),
         ("no_such_module:Corners", {}, "cannot be imported: No module named 'no_such_module'"),
         ("own_annotators:Edges", {}, "cannot be imported: .*has no attribute 'Edges'"),
-        ("own_annotators:Corners", {"size": 5}, "does not take the settings {'size': 5}: .*unexpected keyword"),
+        (
+            "own_annotators:Corners",
+            {"size": 5},
+            "not work with its settings: .*unexpected keyword argument 'size'",
+        ),
         ("own_annotators:Corners", {"side": 0}, "the side must be at least 1"),
         ("own_annotators:Versionless", {}, "makes no detection function: it lacks version"),
-        ("rapidocr", {"min_score": 2}, "min_score\n.*less than or equal to 1"),
-        ("rapidocr", {"minimum": 0.5}, "minimum\n.*Extra inputs are not permitted"),
+        ("rapidocr", {"min_score": 2}, "with its settings: min_score: Input should be less than or equal to 1$"),
+        ("rapidocr", {"minimum": 0.5, "threads": 0}, "threads: .* to 1; minimum: there is no such setting$"),
+        ("vlm", {"url": "http://models/v1", "model": "eye", "labels": ["sign"]}, ": coordinates must say what"),
+        ("onnx_detector", {}, "'onnx_detector' needs its file: give it weights, beside model and settings"),
+        ("sys:maxsize", {}, "'int' object is not callable"),
     ],
 )
 def test_what_cannot_be_loaded_is_told(own_module: str, name: str, settings: dict[str, object], what: str) -> None:
@@ -101,7 +108,7 @@ def test_no_model_is_loaded_to_know_its_version(tmp_path: Path) -> None:
 
 
 def test_settings_are_checked_where_only_the_version_is_wanted() -> None:
-    with pytest.raises(UnknownAnnotator, match=r"min_score\n.*less than or equal to 1"):
+    with pytest.raises(UnknownAnnotator, match=r"min_score: .*less than or equal to 1"):
         version("rapidocr", {"min_score": 2})
 
 

@@ -160,9 +160,9 @@ def test_the_token_comes_from_the_environment(tmp_path: Path, monkeypatch: pytes
     [
         ({"model": "circles"}, "answers 404 Not Found: .*unknown model"),
         ({"model_version": "7"}, "answers 404 Not Found"),
-        ({"url": "squares:8000"}, "url\n.*should match pattern"),
-        ({"protocol": "v3"}, "protocol\n.*Input should be 'v2' or 'tensorflow'"),
-        ({"min_scores": 1}, "min_scores\n.*Extra inputs are not permitted"),
+        ({"url": "squares:8000"}, "its settings: url: must look like http:"),
+        ({"protocol": "v3"}, "protocol: .*Input should be 'v2' or 'tensorflow'"),
+        ({"min_scores": 1}, "min_scores: there is no such setting"),
         ({"classes": ["a"]}, "tells 3 classes apart, and 1 are named: a"),
         ({"classes": None}, "does not say how its classes are called: state classes"),
     ],
