@@ -131,6 +131,7 @@ def _newer(images: list[ReviewedImage], baseline: AnnotatorState) -> AnnotatorSt
         made_at=NOW - timedelta(minutes=12),
         mlflow_run_id="5f0c2b1d9a6e4d0f8b7a3c2e1d0f9a8b",
         is_baseline=False,
+        work=Work("signs@1.5.0", 37, 110, 23, 24.0, 95.0),
         calibration=_calibration("signs@1.5.0"),
         blind=Blind(40, _evaluated("signs@1.5.0", blind).figures, _evaluated("signs@1.5.0", images[:40]).figures),
         verdicts=judge(evaluation.figures, other, _GATES, 30),
