@@ -82,13 +82,15 @@ class NoScoresError(Exception):
 _ENOUGH = 20  # objects: fewer may all be sure by chance
 
 
-def check_scores(annotator: str, scores: Sequence[float], rules: Routing) -> None:
-    """Raises NoScoresError where rules go by scores that say nothing."""
-    if rules.accepts and len(scores) >= _ENOUGH and all(score == 1.0 for score in scores):
+def check_scores(annotator: str, scores: Sequence[float], rules: Routing) -> bool:
+    """Whether scores can be believed: not where all are 1.0. Raises NoScoresError where rules would go by many such."""
+    believed = not scores or any(score != 1.0 for score in scores)
+    if rules.accepts and not believed and len(scores) >= _ENOUGH:
         raise NoScoresError(
             f"all {len(scores)} scores of {annotator} are 1.0: it gives none, and every image would count as sure. Set "
             "routing.accept_above to null, or have the annotator say that it gives no scores (scored = False)"
         )
+    return believed
 
 
 def is_drawn(job: str, seed: int, share: float) -> bool:

@@ -1,6 +1,6 @@
 """Select and plan: waiting images with predictions become batches, jobs homogeneous by route."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -74,9 +74,16 @@ def candidates(project: Project, versions: Sequence[Version], store: BulkStore, 
         found.append(_candidate(project, image, asked, worth, versions))
         if image.look:
             features[image.image_id] = image.look.features
-    for annotator, given in scores.items():
-        check_scores(annotator, given, project.routing)
-    return _in_order(found, project.routing.diversity, features)
+    doubted = {id_ for id_, given in scores.items() if not check_scores(id_, given, project.routing)}
+    return _in_order([_doubting(one, doubted) for one in found], project.routing.diversity, features)
+
+
+def _doubting(candidate: Candidate, doubted: Collection[str]) -> Candidate:
+    """The candidate, for people where it would go by scores that are not believed."""
+    blind = next((one.id for one in candidate.asked if one.draws and one.id in doubted), None)
+    if blind is None or candidate.verdict.certainty is Certainty.UNSURE:
+        return candidate
+    return replace(candidate, verdict=Verdict(Certainty.UNSURE, f"all scores of {blind} are 1.0"))
 
 
 def _answered(

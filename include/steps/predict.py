@@ -77,7 +77,7 @@ def predict_shard(
     waiting = ledger.images.unpredicted(project.name, annotator.id, shard.after, None, shard.last)
     images = _assigned_to(shard.annotator, waiting, project)
     failed = predict_images(project, annotator, images, bucket, store, ledger, checkpoint=checkpoint, seconds=seconds)
-    check_share(project, failed, len(images), "to be predicted: they cannot be decoded")
+    check_share(project, failed, len(images), "cannot be decoded, or the annotator failed on them")
     return failed
 
 

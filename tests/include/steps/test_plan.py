@@ -94,6 +94,13 @@ def test_scores_that_say_nothing_decide_nothing(new_world: Callable[..., World])
     assert world.batches() == []
 
 
+def test_a_few_scores_that_say_nothing_accept_nothing(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"accept_above": 0.5})
+    world.land(8, score=1.0)
+    world.plan()
+    assert {(job.route, job.reason) for job in world.jobs()} == {(Route.REVIEW, f"all scores of {DOTS}@1 are 1.0")}
+
+
 def test_people_see_first_what_the_model_is_least_sure_of(new_world: Callable[..., World]) -> None:
     world = new_world(routing={"order": "least_confidence", "review_a_day": 4})
     world.land(4, score=0.9)
