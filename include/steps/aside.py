@@ -35,7 +35,8 @@ def left_open(project: Project, ledger: Ledger) -> dict[str, str]:
 
 
 def take_back(project: Project, ledger: Ledger) -> int:
-    """Put the batches that were set aside back at their beginning, and say how many.
+    """Put the batches that were set aside back at their beginning, and say how many. Images that an annotator failed
+    on leave quarantine: once it is mended, it is asked about them again.
 
     Every step finds what is there already, so nothing is made twice: a task with data keeps it, what was drawn stays.
     """
@@ -43,4 +44,7 @@ def take_back(project: Project, ledger: Ledger) -> int:
     for batch_id in ids:
         log.info("project %s batch %s: taken back from where it was set aside", project.name, batch_id)
         ledger.audit.add(project.name, "take back", batch_id, "to be tried again")
+    if images := ledger.images.ask_again(project.name):
+        log.info("project %s: %d images are tried again that an annotator failed on", project.name, images)
+        ledger.audit.add(project.name, "take back", "images", f"{images} that an annotator failed on")
     return len(ids)

@@ -119,6 +119,13 @@ class ImageTable:
             )
             connection.execute(update(images).where(*waiting).values(values))
 
+    def ask_again(self, project: str) -> int:
+        """Let the images wait again that are in quarantine because an annotator failed on them; say how many."""
+        failed = (images.c.state == ImageState.QUARANTINED, images.c.reason == Reason.ANNOTATOR_FAILED)
+        waits = {"state": ImageState.WAITING, "reason": None, "detail": None}
+        with self._engine.begin() as connection:
+            return connection.execute(update(images).where(images.c.project == project, *failed).values(waits)).rowcount
+
     def unpredicted(
         self, project: str, annotator: str, after: str, limit: int | None, last: str = _LAST
     ) -> list[Image]:

@@ -56,7 +56,10 @@ def ingest_form(uri: str) -> dict[str, Param]:
             False,
             type="boolean",
             title="Try again what was set aside",
-            description="Batches that were set aside go back to their beginning; what is there already is found again.",
+            description=(
+                "Batches that were set aside go back to their beginning; what is there already is found again. "
+                "Annotators are asked again about the images that they failed on."
+            ),
         ),
         "refresh": Param(
             False,

@@ -1,10 +1,15 @@
-"""Batches that were set aside: they are told with their reasons, and can be taken back; nothing is made twice."""
+"""Batches that were set aside: they are told with their reasons, and can be taken back; nothing is made twice.
+So are images that an annotator failed on."""
+
+from collections.abc import Callable
 
 import pytest
 
 from include.lifecycle.batches import Stage
+from include.lifecycle.images import ImageState, Reason
 from include.steps.aside import SetAsideError, require_none_aside, take_back
-from tests.include.steps.world import World
+from include.steps.discover import TooManyFailuresError
+from tests.include.steps.world import DOTS, World, project_of
 
 
 def go_on(world: World) -> None:
@@ -50,3 +55,18 @@ def test_with_nothing_aside_nothing_is_taken_back(world: World) -> None:
     batch = world.carry()[0]
     assert take_back(world.project, world.ledger) == 0
     assert world.ledger.batches.get([batch.id])[0].stage is Stage.ROUTED
+
+
+def test_images_that_an_annotator_failed_on_are_tried_again_once_it_is_mended(new_world: Callable[..., World]) -> None:
+    world = new_world(annotators=[{"model": DOTS, "settings": {"shift": 1000.0}}])  # all that it finds lies outside
+    world.land(3)
+    world.put("in/no.png", b"no image")
+    with pytest.raises(TooManyFailuresError, match=r"3 of 3 images .* or the annotator failed on them"):
+        world.plan()
+    quarantined = (ImageState.QUARANTINED, Reason.ANNOTATOR_FAILED)
+    assert world.ledger.images.counts(world.project.name)[quarantined] == 3
+    world.project = project_of(world.project.name, world.bucket_name, annotators=[{"model": DOTS}])
+    assert world.plan() == []
+    take_back(world.project, world.ledger)
+    assert [batch.size for batch in world.plan()] == [3]
+    assert (ImageState.QUARANTINED, Reason.NOT_AN_IMAGE) in world.ledger.images.counts(world.project.name)
