@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from include.projects.model import Annotator
+from include.projects.annotators import Annotator
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """What to label: the model of a project's YAML file. Every field's description is the YAML's documentation."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from include.projects.alarms import Alarms
+from include.projects.annotators import Annotator, check_versions
 from include.projects.blind import GroundTruth, Replicas
 from include.projects.fields import (
-    AnnotatorName,
     ConnectionId,
     DataMode,
     Folder,
@@ -17,8 +18,6 @@ from include.projects.fields import (
     Prefix,
     Schedule,
     Section,
-    Settings,
-    Sha256,
     Share,
     SplitName,
 )
@@ -63,43 +62,6 @@ class Cvat(Section):
         ge=timedelta(0),
         description="After how long a call with an unknown outcome cannot take effect any more.",
     )
-
-
-class Weights(Section):
-    """A model's file."""
-
-    uri: str = Field(min_length=1, description="s3://…, https://…, models:/name@alias (MLflow's registry), or a path.")
-    sha256: Sha256 | None = Field(
-        default=None, description="The file's SHA-256; needed unless MLflow's registry or this machine has it."
-    )
-
-
-class Annotator(Section):
-    """A model that pre-annotates."""
-
-    model: str = Field(min_length=1, description="A bundled model's name, or module:attribute of your own.")
-    name: AnnotatorName | None = Field(
-        default=None,
-        description="What its predictions are called, with its version; the model's name by default.",
-    )
-    settings: Settings = Field(default_factory=dict, description="What the model is made with; no secrets.")
-    weights: Weights | None = Field(default=None, description="The model's file, where it is made with one.")
-    share: Share = Field(
-        default=1.0,
-        gt=0,
-        description="The share of the images it is asked about: annotators of one name split them (A/B).",
-    )
-    images_a_run: int | None = Field(
-        default=None, ge=1, description="The most images it is asked about in a run, the others wait; null: any number."
-    )
-    draws: bool = Field(
-        default=True, description="false: people do not see its predictions; they are kept and measured."
-    )
-
-    @property
-    def called(self) -> str:
-        """The name that its predictions carry."""
-        return self.name or self.model
 
 
 class Batches(Section):
@@ -254,15 +216,20 @@ class Project(Section):
         check_names("labels, with their former names,", [name for label in labels for name in label.all_names])
         return labels
 
-    @model_validator(mode="after")
-    def _known_labels(self) -> Self:
-        known = {label.name for label in self.labels}
-        named = {*self.routing.by_label, *self.routing.always_review.labels}
-        if unknown := sorted(named - known):
-            raise ValueError(f"routing names what is none of the labels: {', '.join(unknown)}")
-        if unknown := sorted({gate.names_label or "" for gate in self.evaluation.gates} - known - {""}):
-            raise ValueError(f"evaluation.gates names what is none of the labels: {', '.join(unknown)}")
-        return self
+    @field_validator("routing")
+    @classmethod
+    def _routable(cls, routing: Routing, info: ValidationInfo) -> Routing:
+        _check_known("routing", {*routing.by_label, *routing.always_review.labels}, info)
+        annotators: tuple[Annotator, ...] = info.data.get("annotators", ())
+        if routing.order == "disagreement" and len({annotator.called for annotator in annotators}) == 1:
+            raise ValueError("order: disagreement needs two annotators of different names; draws: false hides one")
+        return routing
+
+    @field_validator("evaluation")
+    @classmethod
+    def _measurable(cls, evaluation: Evaluation, info: ValidationInfo) -> Evaluation:
+        _check_known("evaluation.gates", {gate.names_label for gate in evaluation.gates if gate.names_label}, info)
+        return evaluation
 
     @model_validator(mode="after")
     def _releasable(self) -> Self:
@@ -272,13 +239,7 @@ class Project(Section):
     @field_validator("annotators")
     @classmethod
     def _whole(cls, annotators: tuple[Annotator, ...]) -> tuple[Annotator, ...]:
-        if not annotators:
-            raise ValueError("a project needs an annotator")
-        for name in dict.fromkeys(annotator.called for annotator in annotators):
-            shares = [annotator.share for annotator in annotators if annotator.called == name]
-            if abs(sum(shares) - 1) > 1e-9:
-                wrong = f"the shares of those called {name!r} must add up to 1, not {sum(shares):g}"
-                raise ValueError(f"{wrong}; give annotators that are no versions of one another a name each")
+        check_versions(annotators)
         return annotators
 
     @field_validator("release", "ledger")
@@ -289,3 +250,11 @@ class Project(Section):
         if images and f"{folder}/".startswith(images.uri):
             raise ValueError(f"{name} must not be under images.uri: its files would be taken for images")
         return section
+
+
+def _check_known(what: str, named: Collection[str], info: ValidationInfo) -> None:
+    """See that names are those of labels; where the labels themselves are wrong, nothing more is said."""
+    labels: tuple[Label, ...] | None = info.data.get("labels")
+    known = {label.name for label in labels or ()}
+    if labels and (unknown := sorted(set(named) - known)):
+        raise ValueError(f"{what} names what is none of the labels: {', '.join(unknown)}")

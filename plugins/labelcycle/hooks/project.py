@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # each is imported where it is used: a task pays for what it 
     from include.clients.ledger import Ledger
     from include.clients.versions import DatasetRepository
     from include.lifecycle.assignment import Version
-    from include.projects.model import Weights
+    from include.projects.annotators import Weights
 
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.lifecycle.assignment import assigned
-from include.projects.model import Annotator
+from include.projects.annotators import Annotator
 
 ONE = Annotator(model="one")
 HALVES = (Annotator(model="a", name="words", share=0.5), Annotator(model="b", name="words", share=0.5))

@@ -13,7 +13,7 @@ import pytest
 from include.clients.cvat import UnknownOutcomeError
 from include.clients.ledger.batches import Applied, Job
 from include.lifecycle.assignment import Asked, Version
-from include.projects.model import Annotator
+from include.projects.annotators import Annotator
 from include.steps.collect import collect_revisions
 from include.steps.refresh import Refresher, newest, refresh_shards
 from include.steps.reviewed import finished_by_annotator, reviewed_images

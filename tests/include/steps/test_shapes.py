@@ -22,7 +22,7 @@ from include.evaluation.evaluation import from_json
 from include.evaluation.outcomes import OutcomeCounts
 from include.lifecycle.batches import Stage
 from include.lifecycle.reviews import Annotation
-from include.projects.model import Annotator
+from include.projects.annotators import Annotator
 from include.steps.collect import collect_revisions
 from include.steps.evaluate import evaluate_annotators
 from include.steps.predict import read_predictions
@@ -84,7 +84,9 @@ def test_what_the_model_sees_arrives_whole(world: World) -> None:
     assert by_type["points"]["points"] == [5.0, 5.5, 40.0, 40.0]
     assert by_type["tag"]["source"] == "auto"
     assert captions(world, second) == ["picture 2, version 1", "picture 3, version 1"]
-    types = {row["name"]: row["type"] for row in world.server.rows("/api/labels", project_name=world.project.name)}
+    types = {
+        row["name"]: row["type"] for row in world.server.rows("/api/labels", project_id=world.tasks()[0]["project_id"])
+    }
     assert types == {"outline": "polygon", "region": "mask", "joints": "points", "scene": "tag"}
 
 
