@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from include.projects.fields import AnnotatorName, Section, Settings, Sha256, Share
+
+BUNDLED = ("nuclio", "onnx_detector", "onnx_segmenter", "rapidocr", "served", "vlm")
 
 
 class Weights(Section):
@@ -48,6 +50,13 @@ class Annotator(Section):
     draws: bool = Field(
         default=True, description="false: people do not see its predictions; they are kept and measured."
     )
+
+    @field_validator("model")
+    @classmethod
+    def _named(cls, model: str) -> str:
+        if ":" not in model and model not in BUNDLED:
+            raise ValueError(f"known are {', '.join(BUNDLED)}; your own is named module:attribute")
+        return model
 
     @property
     def called(self) -> str:

@@ -1,7 +1,7 @@
 """What a project file is made of: sections, and kinds of values, each with what it must look like."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -65,7 +65,8 @@ def _as_list(value: Any) -> Any:
 
 def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
     if found := sorted(key for key, value in _items(settings) if _is_secret(key) and not _says_where(key, value)):
-        raise ValueError(f"secrets live in Airflow connections, not in files: remove {', '.join(found)}")
+        said = ", ".join(found) + _advice(found)
+        raise ValueError(f"secrets live in Airflow connections, not in files: remove {said}")
     return settings
 
 
@@ -82,6 +83,11 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
 def _says_where(key: str, value: Any) -> bool:
     """Whether it names an environment variable that holds a secret, or the header that takes it."""
     return any(key.endswith(end) and re.fullmatch(like, str(value)) for end, like in _WHERE_SECRETS_ARE.items())
+
+
+def _advice(keys: Sequence[str]) -> str:
+    named = any(key.endswith("_env") for key in keys)
+    return ", or give it the name of an environment variable, in capitals" if named else ""
 
 
 def _is_secret(key: str) -> bool:

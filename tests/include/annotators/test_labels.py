@@ -30,7 +30,7 @@ def project(label: dict[str, Any]) -> Project:
             "name": "signs",
             "images": {"uri": "s3://bucket/incoming/"},
             "labels": [label],
-            "annotators": [{"model": "words"}],
+            "annotators": [{"model": "my:Words"}],
             "release": {"remote": "s3://bucket/dvc"},
             "ledger": {"store": "s3://bucket/ledger"},
         }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from include.annotators.registry import Annotator, UnknownAnnotator, load, version
+from include.projects.annotators import BUNDLED
 from tests.include.annotators import networks
 
 OWN = '''
@@ -92,6 +93,11 @@ def test_the_version_that_is_known_before_is_that_of_the_loaded_annotator(
     assert (
         version(model, settings, name="it", weights=weights) == load(model, settings, name="it", weights=weights).loaded
     )
+
+
+def test_a_projects_file_knows_the_bundled_annotators() -> None:
+    with pytest.raises(UnknownAnnotator, match=f"known are {', '.join(BUNDLED)}; your own"):
+        load("yolo", {})
 
 
 def test_no_model_is_loaded_to_know_its_version(tmp_path: Path) -> None:

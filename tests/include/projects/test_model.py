@@ -87,6 +87,8 @@ def test_six_facts_make_a_project() -> None:
         ("cvat.request_timeout", "PT0S", "greater than 0"),
         ("annotators", [], "needs an annotator"),
         ("annotators.0.model", "", "at least 1 character"),
+        ("annotators.0.model", "yolo", "rapidocr, served, vlm; your own is named module:attribute"),
+        ("annotators.0.settings", {"token_env": "my_token"}, "or give it the name of an environment variable"),
         ("annotators.0.name", "two words", "names predictions"),
         ("annotators.0.share", 0, "greater than 0"),
         ("annotators.0.share", 0.5, "those called 'rapidocr' must add up to 1, not 0.5"),

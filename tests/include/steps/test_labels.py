@@ -155,7 +155,7 @@ def world(
         "name": f"signs_{uuid4().hex[:8]}",
         "images": {"uri": f"s3://{bucket}/incoming/"},
         "labels": [{"name": "word"}, {"name": "number"}],
-        "annotators": [{"model": "words"}],
+        "annotators": [{"model": "my:Words"}],
         "batches": {"size": 2, "job_size": 2, "max_wait": "PT0S"},
         "release": {"remote": f"s3://{bucket}/dvc"},
         "ledger": {"store": f"s3://{bucket}/ledger"},
