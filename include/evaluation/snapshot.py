@@ -42,12 +42,14 @@ class StageCount:
 
 @dataclass(frozen=True, slots=True)
 class ImageLink:
-    """Where an image is, for the worst images: its URI in the bucket, and its frame in CVAT."""
+    """Where an image is that the snapshot names: its URI in the bucket, its size (width, height in pixels), and its
+    frame in CVAT."""
 
     uri: str
     task: int | None = None
     job: int | None = None
     frame: int | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def take_snapshot(
         comparisons=tuple(found.verdict for found in compare_versions(project, store, ledger, now)),
         server_quality=server_quality(project, cvat, store, ledger) if cvat else (),
         links={},
-        latest_release=next((r.tag for r in reversed(ledger.releases.all(project.name)) if r.released_at), None),
+        latest_release=_latest_release(project, ledger),
     )
     shown = replace(shown, links=_links(project, shown, ledger))
     if known and before and replace(before, made_at=now) == shown:
@@ -86,6 +86,22 @@ def take_snapshot(
     uri = store.write_text(f"snapshots/{project.name}", to_json(shown))
     ledger.snapshots.put(project.name, SnapshotRecord(uri, digest, now))
     return uri
+
+
+def show_release(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> None:
+    """Bring the newest snapshot's funnel up to date after a release; all else is as it was measured."""
+    known = ledger.snapshots.newest(project.name)
+    if known is None:
+        return
+    before = from_json(store.read_text(known.uri))
+    shown = replace(before, funnel=funnel(project, store, ledger), latest_release=_latest_release(project, ledger))
+    if shown != before:
+        uri = store.write_text(f"snapshots/{project.name}", to_json(replace(shown, made_at=now)))
+        ledger.snapshots.put(project.name, replace(known, uri=uri, made_at=now))
+
+
+def _latest_release(project: Project, ledger: Ledger) -> str | None:
+    return next((one.tag for one in reversed(ledger.releases.all(project.name)) if one.released_at), None)
 
 
 def newest_snapshot(project: Project, store: BulkStore, ledger: Ledger) -> Snapshot | None:
@@ -170,4 +186,6 @@ def _links(project: Project, shown: Snapshot, ledger: Ledger) -> Mapping[str, Im
     named |= {finding.image_id for finding in shown.lint.findings}
     named |= {id_ for alarm in ledger.alarms.open(shown.project) for id_ in alarm.finding.detail.images}
     places = ledger.places.of(project.name, sorted(named))
-    return {id_: ImageLink(one.uri, one.task_id, one.job_id, one.frame) for id_, one in sorted(places.items())}
+    return {
+        id_: ImageLink(one.uri, one.task_id, one.job_id, one.frame, one.size) for id_, one in sorted(places.items())
+    }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, select
 
@@ -11,10 +12,11 @@ from include.clients.ledger.tables import batches, images, jobs
 
 @dataclass(frozen=True, slots=True)
 class ImagePlace:
-    """An image's URI, and where people find it: CVAT's ids of task and job, and the frame in the task; None where it is
-    not there yet."""
+    """An image's URI and size (width, height in pixels; None of what is no image), and where people find it: CVAT's ids
+    of task and job, and the frame in the task; None where it is not there yet."""
 
     uri: str
+    size: tuple[int, int] | None
     task_id: int | None
     job_id: int | None
     frame: int | None
@@ -28,9 +30,10 @@ class Places:
 
     def of(self, project: str, image_ids: Sequence[str]) -> Mapping[str, ImagePlace]:
         """The places of these images, by id; without those that are unknown."""
+        sizes = (images.c.width, images.c.height)
         frames = (jobs.c.start <= images.c.frame) & (images.c.frame < jobs.c.stop)
         query = (
-            select(images.c.id, images.c.uri, images.c.frame, batches.c.task_id, jobs.c.cvat_id)
+            select(images.c.id, images.c.uri, *sizes, images.c.frame, batches.c.task_id, jobs.c.cvat_id)
             .outerjoin(batches, batches.c.id == images.c.batch_id)
             .outerjoin(jobs, (jobs.c.batch_id == images.c.batch_id) & frames)
             .where(images.c.project == project)
@@ -39,5 +42,9 @@ class Places:
         with self._engine.connect() as connection:
             for chunk in chunks(image_ids):
                 for row in connection.execute(query.where(images.c.id.in_(chunk))):
-                    found[row.id] = ImagePlace(row.uri, row.task_id, row.cvat_id, row.frame)
+                    found[row.id] = ImagePlace(row.uri, _size(row), row.task_id, row.cvat_id, row.frame)
         return found
+
+
+def _size(row: Any) -> tuple[int, int] | None:
+    return None if row.width is None else (row.width, row.height)

@@ -60,10 +60,13 @@ def log_release(project_file: str, tag: str) -> str:
 
 @task
 def complete_release(project_file: str, tag: str) -> str:
-    """Write the release record, last."""
+    """Write the release record, last, and show it on the quality page."""
+    from include.steps.quality import show_release
     from include.steps.release import complete_release as complete
 
     with ProjectClients(project_file) as clients:
-        complete(clients.project, tag, clients.ledger, datetime.now(UTC))
+        now = datetime.now(UTC)
+        complete(clients.project, tag, clients.ledger, now)
+        show_release(clients.project, clients.store, clients.ledger, now)
         get_current_context()["outlet_events"][released(clients.project.name)].extra = {"tag": tag}
     return tag
