@@ -20,7 +20,7 @@ import yaml
 
 from include.annotators.digests import model_digest
 from include.annotators.registry import AnnotatorUnavailable
-from include.clients.storage import storage_errors
+from include.clients.storage import ObjectMissing, storage_errors
 from include.lifecycle.images import split_uri
 
 if TYPE_CHECKING:
@@ -189,8 +189,11 @@ def _write(uri: str, path: Path, pieces: Iterator[bytes]) -> None:
 
 def _s3_pieces(client: "S3Client", uri: str) -> Iterator[bytes]:
     bucket, key = split_uri(uri)
-    with storage_errors(uri), closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-        yield from body.iter_chunks(_PIECE)
+    try:
+        with storage_errors(uri), closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+            yield from body.iter_chunks(_PIECE)
+    except ObjectMissing as error:
+        raise WrongWeights(f"weights {uri}: there is no such object. Correct the uri, or put the file there") from error
 
 
 def _http_pieces(uri: str) -> Iterator[bytes]:

@@ -26,7 +26,6 @@ from include.annotators.onnx_detector import OnnxDetector
 from include.annotators.weights import WeightsUnreachable, WrongWeights, fetch
 from include.clients.experiments import Experiments, ExperimentsError
 from include.clients.registered import ModelRegistry
-from include.clients.storage import ObjectMissing
 from tests.include.annotators import networks
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def test_from_s3_once(s3: "S3Client", bucket: str, tmp_path: Path) -> None:
 
 
 def test_what_s3_does_not_have_is_told(s3: "S3Client", bucket: str, tmp_path: Path) -> None:
-    with pytest.raises(ObjectMissing, match=r"a\.onnx"):
+    with pytest.raises(WrongWeights, match=r"a\.onnx: there is no such object. Correct the uri"):
         fetch(f"s3://{bucket}/a.onnx", tmp_path, sha256=SHA256, s3=s3)
     assert left(tmp_path) == set()
 
@@ -192,6 +191,7 @@ def started(url: str, cache: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", FETCHING, url, str(cache), SHA256])
 
 
+@pytest.mark.slow
 def test_one_of_many_processes_downloads_and_one_that_is_killed_is_replaced(tmp_path: Path) -> None:
     """The first download stalls in its middle until its process is killed; two others have waited for it."""
     stalled, killed = threading.Event(), threading.Event()
