@@ -208,6 +208,7 @@ def test_modules_that_are_run_exist() -> None:
     assert find_spec(app[1])
 
 
+@pytest.mark.slow
 def test_celery_and_airflows_provider_fit_together() -> None:
     """They once did not: a Celery that the provider allows had lost a name that it imports."""
     code = "import airflow.providers.celery.executors.celery_executor_utils"

@@ -115,6 +115,7 @@ def test_tracks_are_not_silently_left_out_of_an_export(emulator, task):
     assert failed["message"] == "NotImplementedError: the emulator does not write tracks to files\n"
 
 
+@pytest.mark.slow
 def test_exports_and_imports_of_a_killed_server_are_done_by_the_next(tmp_path):
     with running(tmp_path) as first:
         task = filled_task(first.admin, frames=2, labels=[{"name": "a"}])

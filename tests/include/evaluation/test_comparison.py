@@ -101,6 +101,7 @@ def test_metrics_have_names_that_mlflow_takes_and_json_says_the_verdict() -> Non
     assert json.loads(to_json(found))["verdict"] == found.verdict
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty() -> None:
     """Objects of an image are alike; half of the images are weighted as an audit's are."""
     random, covered = np.random.default_rng(5), 0

@@ -128,6 +128,7 @@ def _iou(a: Box, b: Box) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
+@pytest.mark.slow
 def test_the_detector_finds_the_clear_texts_where_the_truth_says(
     read: list[tuple[Photograph, list[tuple[str, Box, float]]]],
 ) -> None:

@@ -75,6 +75,7 @@ def test_the_environment_reaches_the_server_and_its_log_is_kept(tmp_path: Path) 
     assert log.read_text().split() == ["first", "second"]
 
 
+@pytest.mark.slow
 def test_what_a_server_starts_ends_with_it_even_in_a_group_of_its_own_and_deaf(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     deaf = (

@@ -26,6 +26,8 @@ from include.steps.predict import read_predictions
 from include.steps.promotion import NotEvaluated, Proposal, propose
 from tests.include.steps.world import DOTS, World, killed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 NOW = datetime.now(UTC)
 FEW = {"min_support": 10}

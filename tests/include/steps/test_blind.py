@@ -21,6 +21,8 @@ from include.steps.route import UnknownAssignee
 from tests.include.emulated import calls_to
 from tests.include.steps.world import World, killed
 
+pytestmark = pytest.mark.slow
+
 NewWorld = Callable[..., World]
 TRUTH = {"ground_truth": {"batches": 1, "images": 2}}
 REPLICAS = {"replicas": {"batches": 1, "copies": 2}}

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+import pytest
+
 from tests.include.emulated import calls_to
 from tests.include.steps.world import World
 
@@ -30,6 +32,7 @@ def calls_of(world: World, first: int, batches: int) -> dict[str, int]:
     return made
 
 
+@pytest.mark.slow
 def test_calls_grow_with_the_batches_and_their_jobs_only(new_world: Callable[..., World]) -> None:
     person = f"fritz-{uuid4().hex[:6]}"
     world = new_world(cvat={"assignees": [person]})

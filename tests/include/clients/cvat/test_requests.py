@@ -74,6 +74,7 @@ def test_nothing_to_wait_for_asks_nothing(server: Emulated) -> None:
     assert calls.made == []
 
 
+@pytest.mark.slow
 def test_a_look_that_fails_is_logged_and_repeated(
     server: Emulated, requests: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,6 +139,7 @@ def test_wrong_credentials_end_the_wait_at_once(server: Emulated, requests: list
             wait(access, requests)
 
 
+@pytest.mark.slow
 def test_a_wait_outlives_a_server_that_is_started_again(
     tmp_path: Path, s3_endpoint: str, bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:

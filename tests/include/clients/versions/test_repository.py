@@ -133,6 +133,7 @@ def test_publishing_again_changes_nothing(first: tuple[DatasetRepository, Publis
     assert git(repository.url, "for-each-ref") == before
 
 
+@pytest.mark.slow
 def test_a_tag_is_made_once_though_its_first_push_failed(
     repository: DatasetRepository, s3: "S3Client", tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_tag_is_made_once_though_its_first_push_failed(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_writer_moves_the_branch(repository: DatasetRepository) -> None:
     def move_branch(folder: Path) -> None:
         if git(repository.url, "rev-list", "--count", "main") == "2":

@@ -28,6 +28,7 @@ def test_the_table_names_what_there_is() -> None:
         assert hasattr(importlib.import_module(f"labelcycle.operators.{module}"), name)
 
 
+@pytest.mark.slow
 def test_the_dag_of_the_page_runs_twice_and_makes_everything_once(
     cvat: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
