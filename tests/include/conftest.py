@@ -1,4 +1,4 @@
-"""S3 for the tests: moto, over real HTTP."""
+"""S3 for the tests: moto, over real HTTP; and MLflow on SQLite."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from include.clients.experiments import Experiments
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +44,16 @@ def bucket(s3: "S3Client") -> str:
     name = f"bucket-{uuid4()}"
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="module")
+def experiments(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Experiments]":
+    """A tracking database, migrated once."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # takes seconds, for few tests
+
+    from include.clients.experiments import Experiments
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    yield Experiments(uri, str(folder / "artifacts"))
+    SqlAlchemyStore._engine_map.pop(uri).dispose()  # MLflow keeps engines, and their connections, for ever

@@ -1,25 +1,15 @@
 """Annotators as registered models, in a real MLflow on SQLite."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from include.clients.baselines import Baselines, Pinned
 from include.clients.experiments import Experiments, ExperimentsError
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def experiments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiments]:
-    folder = tmp_path_factory.mktemp("mlflow")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    yield Experiments(uri, str(folder / "artifacts"))
-    SqlAlchemyStore._engine_map.pop(uri).dispose()  # MLflow keeps engines, and their connections, for ever
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Real MLflow on SQLite."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -9,21 +8,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, ViewType
 from mlflow.entities import Run as MlflowRun
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from include.clients.experiments import Experiments, ExperimentsError, Run
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AT_MS = 1_772_366_400_000  # date -u -d 2026-03-01T12:00 +%s, in milliseconds
-
-
-@pytest.fixture(scope="module")
-def experiments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiments]:
-    """A tracking database, migrated once."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    yield Experiments(uri, str(folder / "artifacts"))
-    SqlAlchemyStore._engine_map.pop(uri).dispose()  # MLflow keeps engines, and their connections, for ever
 
 
 @pytest.fixture

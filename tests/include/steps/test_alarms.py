@@ -1,13 +1,12 @@
 """From a version that got worse to one alarm that names the class, and its end: baseline, judgement, alarm."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from include.clients.baselines import Baselines, Pinned
 from include.clients.experiments import Experiments
@@ -31,15 +30,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 NOW = datetime.now(UTC)
 FEW = {"min_support": 10}
-
-
-@pytest.fixture(scope="module")
-def experiments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiments]:
-    """A tracking database, migrated once."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    yield Experiments(uri, str(folder / "artifacts"))
-    SqlAlchemyStore._engine_map.pop(uri).dispose()  # MLflow keeps engines, and their connections, for ever
 
 
 @pytest.fixture

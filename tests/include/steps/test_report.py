@@ -1,12 +1,11 @@
 """Reports: beside an evaluation's figures in MLflow, once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from include.clients.experiments import Experiments
 from include.steps.collect import collect_revisions
@@ -16,13 +15,6 @@ from include.steps.report import log_reports
 from tests.include.steps.world import DOTS, World
 
 NOW = datetime(2030, 3, 4, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def experiments(tmp_path: Path) -> Iterator[Experiments]:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    yield Experiments(uri, str(tmp_path / "artifacts"))
-    SqlAlchemyStore._engine_map.pop(uri).dispose()  # MLflow keeps engines, and their connections, for ever
 
 
 @pytest.fixture
