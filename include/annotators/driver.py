@@ -16,13 +16,14 @@ from include.annotators.registry import Annotator, AnnotatorUnavailable, Batched
 from include.annotators.window import Window
 from include.clients.images import ImageBucket
 from include.clients.storage import ObjectChanged, ObjectMissing
-from include.lifecycle.images import Image, Reason
+from include.lifecycle.images import Header, Image, Reason
 from include.lifecycle.looks import Look
 from include.lifecycle.predictions import ImagePredictions
 
 log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_REPORTS = 5.0
+_BLANK = (640, 480)  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,15 @@ def predict(
             for result in results:
                 yield result
                 progress.one_more()
+
+
+def ask_blank(annotator: Annotator) -> str | None:
+    """Ask about a blank picture: what is wrong, in a sentence, or None where it answers as it should. Raises
+    AnnotatorUnavailable where it is away."""
+    picture = PIL.Image.new("RGB", _BLANK, "gray")
+    image = Image("blank", "s3://blank/blank.png", "", 0, Header("PNG", *_BLANK, 1, "RGB"))
+    (result,) = _Model(annotator).results([(image, _Opened(picture, None))])
+    return f"asked about a blank picture: {result.detail}" if isinstance(result, FailedImage) else None
 
 
 def _fetch(bucket: ImageBucket, image: Image, look: bool) -> _Opened | FailedImage:

@@ -81,8 +81,15 @@ def _labels(clients: ProjectClients) -> str:
 
 
 def _annotators(clients: ProjectClients) -> str:
-    names = ", ".join(clients.annotator(place).id for place in range(len(clients.project.annotators)))
-    return f"{names}: loaded, and nothing that they say is unknown to the project"
+    from include.annotators.driver import ask_blank
+    from include.annotators.registry import UnknownAnnotator
+
+    annotators = [clients.annotator(place) for place in range(len(clients.project.annotators))]
+    for annotator in annotators:
+        if not annotator.loaded.deferred and (wrong := ask_blank(annotator)):
+            raise UnknownAnnotator(wrong)
+    names = ", ".join(annotator.id for annotator in annotators)
+    return f"{names}: loaded and answering, and nothing that they say is unknown to the project"
 
 
 def _functions(clients: ProjectClients) -> str:

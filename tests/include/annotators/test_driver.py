@@ -9,7 +9,7 @@ import cvat_sdk.auto_annotation as cvataa
 import PIL.Image
 import pytest
 
-from include.annotators.driver import AnsweredImage, FailedImage, Result, predict
+from include.annotators.driver import AnsweredImage, FailedImage, Result, ask_blank, predict
 from include.annotators.looks import look_of
 from include.annotators.opened import open_picture
 from include.annotators.registry import Annotator, AnnotatorUnavailable
@@ -217,3 +217,16 @@ def test_progress_is_told(images: ImageBucket, bucket: str, caplog: pytest.LogCa
         run(images, [image, image])
     assert "frame@1: 2 of 2 images" in caplog.messages[-1]
     assert "about 0 s remain" in caplog.messages[-1]
+
+
+class Broken(Frame):
+    def detect(self, *_: Any) -> list[Any]:
+        raise ZeroDivisionError("a bug of the model")
+
+
+def test_a_blank_picture_shows_whether_an_annotator_answers() -> None:
+    assert ask_blank(Annotator("frame", "1", Frame())) is None
+    wrong = ask_blank(Annotator("frame", "1", Broken()))
+    assert wrong == "asked about a blank picture: frame@1 raised ZeroDivisionError: a bug of the model"
+    with pytest.raises(AnnotatorUnavailable, match="models:8000 does not answer"):
+        ask_blank(Annotator("frame", "1", Away()))
