@@ -104,7 +104,7 @@ class Stack:
             "mlflow_default": {
                 "conn_type": "mlflow",
                 "host": self.mlflow,
-                "extra": {"artifacts": str(self.folder / "mlflow")},
+                "extra": {"artifacts": str(self.folder / "mlflow"), "pages": State(self.folder).address("mlflow")},
             },
         }
 

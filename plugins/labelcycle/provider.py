@@ -99,5 +99,10 @@ _MLFLOW = {
             "description": "A URI or an absolute path for the artifacts of new experiments, where MLflow is no server.",
             "schema": _TEXT,
         },
+        "pages": {
+            "label": "Pages",
+            "description": "The URL at which people open MLflow, where their browsers cannot reach the tracking URI.",
+            "schema": _TEXT,
+        },
     },
 }

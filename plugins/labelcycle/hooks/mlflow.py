@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 class MlflowExtra(Extra):
-    """Where new experiments keep their artifacts; needed where MLflow is a database and no server."""
+    """Where new experiments keep their artifacts: needed where MLflow is a database and no server. Where people open
+    its pages: needed where that is not the tracking URI."""
 
     artifacts: str | None = None
+    pages: str | None = None
 
 
 class MlflowHook(BaseHook):
@@ -40,8 +42,9 @@ class MlflowHook(BaseHook):
         return Experiments(_uri(connection), extra_of(connection, MlflowExtra).artifacts, _login(connection))
 
     def address(self) -> str:
-        """The tracking URI, without asking MLflow. Raises WrongConnection."""
-        return _uri(self.get_connection(self.mlflow_conn_id))
+        """Where people open its pages, without asking MLflow. Raises WrongConnection."""
+        connection = self.get_connection(self.mlflow_conn_id)
+        return extra_of(connection, MlflowExtra).pages or _uri(connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """Airflow's Test: whether MLflow answers and takes the login."""

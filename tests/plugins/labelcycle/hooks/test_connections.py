@@ -112,6 +112,17 @@ def test_blanks_around_a_token_and_a_host_are_no_part_of_them() -> None:
     assert access.password == " blanks may be meant "
 
 
+@pytest.mark.parametrize(
+    ("extra", "address"), [({}, "http://mlflow:5000"), ({"pages": "https://ml.example.com"}, "https://ml.example.com")]
+)
+def test_mlflows_pages_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], address: str) -> None:
+    connection = {"conn_type": "mlflow", "host": "http://mlflow:5000", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_PROBE", json.dumps(connection))
+    hook = MlflowHook("probe")
+    assert hook.address() == address
+    assert hook.get_conn().tracking_uri == "http://mlflow:5000"
+
+
 def test_the_ledger_takes_airflows_own_types_too() -> None:
     own = url_of(Connection(conn_id="c", conn_type="labelcycle_ledger", host="h", login="u", password="p", schema="d"))
     assert own == url_of(Connection(conn_id="c", conn_type="postgres", host="h", login="u", password="p", schema="d"))
