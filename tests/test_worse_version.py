@@ -90,7 +90,7 @@ def test_it_was_told_once_with_the_images_to_look_at(ledger: Ledger, stack: Stac
     (message,) = Told.messages
     assert "number" in message
     for image_id in alarm.finding.detail.images:
-        assert f"/labelcycle/quality/{PROJECT}/images/{image_id}" in message
+        assert f"/labelcycle/quality/{PROJECT}/images/{image_id}?annotator=rapidocr%40worse" in message
 
 
 def test_the_page_has_the_alarm_and_its_images(ledger: Ledger, stack: Stack) -> None:
@@ -99,7 +99,9 @@ def test_the_page_has_the_alarm_and_its_images(ledger: Ledger, stack: Stack) -> 
     shown: Snapshot = from_json(stack.read_text(record.uri))
     (alarm,) = shown.alarms
     assert alarm.cause == "quality/rapidocr/f1/number"
-    assert set(ledger.alarms.open(PROJECT)[0].finding.detail.images) <= shown.links.keys()
+    assert alarm.annotator == "rapidocr@worse"
+    assert alarm.images == ledger.alarms.open(PROJECT)[0].finding.detail.images
+    assert set(alarm.images) <= shown.links.keys()
     states = {state.evaluation.annotator: state.is_baseline for state in shown.annotators}
     assert states.pop("rapidocr@worse") is False
     assert list(states.values()) == [True]

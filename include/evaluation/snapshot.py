@@ -94,13 +94,16 @@ class AnnotatorState:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlarm:
-    """An alarm that is not over."""
+    """An alarm that is not over; where it is about an annotator version (`name@version`), the images that show best
+    what is wrong with it, the worst first."""
 
     id: int
     cause: str
     what: str
     severity: str
     since: datetime
+    annotator: str | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import quote
 
 
 class Severity(StrEnum):
@@ -89,7 +90,9 @@ def message(project: str, alarm: Alarm, event: Event, uris: Mapping[str, str], b
     """What to tell of an alarm: `uris` says where its images are, as far as that is known; `base_url` is Airflow's."""
     page = f"{base_url.rstrip('/')}/labelcycle/quality/{project}"
     known = [id_ for id_ in alarm.finding.detail.images if id_ in uris] if event is Event.OPENED else []
-    images = tuple(ImageToSee(id_, uris[id_].rpartition("/")[2], f"{page}/images/{id_}") for id_ in known)
+    annotator = alarm.finding.detail.annotator
+    asked = f"?annotator={quote(annotator, safe='')}" if annotator else ""
+    images = tuple(ImageToSee(id_, uris[id_].rpartition("/")[2], f"{page}/images/{id_}{asked}") for id_ in known)
     return Message(f"{project}/{alarm.id}/{event}", project, alarm, event, f"{page}#alarms", images)
 
 

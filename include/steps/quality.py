@@ -174,9 +174,10 @@ def _work(name: str, records: Sequence[RevisionRecord]) -> Work:
 
 
 def _alarms(project: Project, ledger: Ledger) -> tuple[OpenAlarm, ...]:
+    found = [(alarm, alarm.finding) for alarm in ledger.alarms.open(project.name)]
     return tuple(
-        OpenAlarm(alarm.id, alarm.finding.cause, alarm.finding.what, alarm.finding.severity, alarm.opened_at)
-        for alarm in ledger.alarms.open(project.name)
+        OpenAlarm(alarm.id, one.cause, one.what, one.severity, alarm.opened_at, one.detail.annotator, one.detail.images)
+        for alarm, one in found
     )
 
 
@@ -184,7 +185,7 @@ def _links(project: Project, shown: Snapshot, ledger: Ledger) -> Mapping[str, Im
     """Where the images are that the snapshot names."""
     named = {one.image_id for state in shown.annotators for one in state.evaluation.worst}
     named |= {finding.image_id for finding in shown.lint.findings}
-    named |= {id_ for alarm in ledger.alarms.open(shown.project) for id_ in alarm.finding.detail.images}
+    named |= {id_ for alarm in shown.alarms for id_ in alarm.images}
     places = ledger.places.of(project.name, sorted(named))
     return {
         id_: ImageLink(one.uri, one.task_id, one.job_id, one.frame, one.size) for id_, one in sorted(places.items())

@@ -145,7 +145,9 @@ def _older(images: list[ReviewedImage]) -> AnnotatorState:
 def _alarms(state: AnnotatorState) -> Iterator[OpenAlarm]:
     for verdict in state.verdicts:
         if verdict.standing is Standing.FAILED:
-            yield OpenAlarm(3, f"gate f1 {verdict.label}", verdict.sentence, "error", NOW - timedelta(hours=26))
+            images = tuple(one.image_id for one in state.evaluation.worst[:3])
+            cause, since = f"quality/signs/f1/{verdict.label}", NOW - timedelta(hours=26)
+            yield OpenAlarm(3, cause, verdict.sentence, "critical", since, state.evaluation.annotator, images)
 
 
 def _more(image: ReviewedImage) -> tuple[Annotation, ...]:

@@ -142,6 +142,15 @@ def test_every_version_has_its_own_view_and_no_other_is_shown(snapshot: Snapshot
         View.of(snapshot, "signs@9")
 
 
+def test_an_alarm_leads_to_its_images_as_its_version_has_them_whichever_is_looked_at() -> None:
+    snapshot = scene.full()
+    images = [one.image_id for one in snapshot.annotators[0].evaluation.worst[:3]]
+    page = Outline(quality_page(View.of(snapshot, "signs@1.4.0"), ADDRESSES))
+    own = [f"/labelcycle/quality/street_signs/images/{image}?annotator=signs%401.5.0" for image in images]
+    assert len(snapshot.alarms) == 1
+    assert [link for link in page.links if link.endswith("signs%401.5.0") and "/images/" in link] == own
+
+
 def test_charts_have_their_numbers_beside_them(snapshot: Snapshot) -> None:
     html = quality_page(View.of(snapshot), ADDRESSES)
     charts = re.findall(r'data-chart="([^"]+)"', html)

@@ -119,10 +119,11 @@ def test_one_message_begins_it_and_one_ends_it(
     assert content["text"] == (
         f"[critical] {PROJECT}: eye@2: F1 fell\n"
         "From 2026-11-01 09:00 UTC on.\n"
-        f"Look at street <1>.jpg: {page}/images/{image}\n"
+        f"Look at street <1>.jpg: {page}/images/{image}?annotator=eye%402\n"
         f"All of it: {page}#alarms"
     )
-    assert content["images"] == [{"id": image, "name": "street <1>.jpg", "url": f"{page}/images/{image}"}]
+    url = f"{page}/images/{image}?annotator=eye%402"
+    assert content["images"] == [{"id": image, "name": "street <1>.jpg", "url": url}]
     (alarm,) = ledger.alarms.open(PROJECT)
     assert (content["key"], content["label"]) == (f"{PROJECT}/{alarm.id}/opened", "number")
     ledger.alarms.resolve(alarm.id, LATER)
@@ -233,7 +234,7 @@ def test_an_email_has_the_images_as_links(ledger: Ledger, monkeypatch: pytest.Mo
     assert (mail["to"], mail["subject"]) == ("anna@example.com", f"[critical] {PROJECT}: eye@2: F1 fell")
     (part,) = [part for part in mail.walk() if part.get_content_type() == "text/html"]
     page = part.get_payload(decode=True)
-    url = f"https://airflow.example.com/labelcycle/quality/{PROJECT}/images/{image}"
+    url = f"https://airflow.example.com/labelcycle/quality/{PROJECT}/images/{image}?annotator=eye%402"
     assert f'street &lt;1&gt;.jpg: <a href="{url}">{url}</a>'.encode() in page
 
 
