@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.columns import Kind, Objects, Sheet
+from include.evaluation.columns import Ints, Kind, Objects, Sheet
 from include.evaluation.errors import NAMES, kinds_of_errors
 from include.evaluation.overlaps import Pairs
 from include.lifecycle.boxes import Box
 from include.lifecycle.shapes import ShapeType
 
 MOST = 100
+OF_CLASS = 5  # that show best what is wrong with a class, which may be too rare for the others to show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,24 @@ class WorstImage:
 
 
 def worst_images(sheet: Sheet, pairs: Pairs, right: Pairs, iou: float) -> tuple[WorstImage, ...]:
-    """The images with the most errors, at most 100, the worst first; of equal ones by id."""
+    """The images with the most errors, at most 100, and of each class the five with the most of its errors; the worst
+    first, of equal ones by id."""
     kinds, missed = kinds_of_errors(sheet, pairs, right, iou)
     unfound = np.ones(len(sheet.annotations), np.bool_)
     unfound[right.annotation] = False
-    wrong = np.bincount(sheet.predictions.image[kinds > 0], minlength=sheet.images)
-    not_found = np.bincount(sheet.annotations.image[unfound], minlength=sheet.images)
-    order = np.argsort(-(wrong + not_found), kind="stable")[:MOST]
-    return tuple(
-        _image(sheet, int(place), kinds, unfound, missed) for place in order if wrong[place] + not_found[place]
-    )
+    image = np.concatenate([sheet.predictions.image[kinds > 0], sheet.annotations.image[unfound]])
+    label = np.concatenate([sheet.predictions.label[kinds > 0], sheet.annotations.label[unfound]])
+    chosen = [_most(image, MOST), *(_most(image[label == one], OF_CLASS) for one in np.unique(label))]
+    places = np.unique(np.concatenate(chosen))
+    errors = np.bincount(image, minlength=sheet.images)[places]
+    order = places[np.argsort(-errors, kind="stable")]
+    return tuple(_image(sheet, int(place), kinds, unfound, missed) for place in order)
+
+
+def _most(image: Ints, most: int) -> Ints:
+    """The images that come most often, of equal ones those that come first."""
+    places, times = np.unique(image, return_counts=True)
+    return places[np.argsort(-times, kind="stable")[:most]]
 
 
 def _image(sheet: Sheet, place: int, kinds: np.ndarray, unfound: np.ndarray, missed: np.ndarray) -> WorstImage:

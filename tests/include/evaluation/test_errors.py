@@ -144,6 +144,15 @@ def test_polygons_keep_their_corners_and_tags_are_nowhere() -> None:
     assert only.predicted[0].box is None
 
 
+def test_a_rare_class_has_its_worst_images_among_them() -> None:
+    """Whoever is told that a class got worse must see it, however many images are worse in others."""
+    images = [reviewed([(TRUE, 0.5), (FAR, 0.5)], [], image_id=f"{number:04d}") for number in range(130)]
+    rare = Shape("rare", ShapeType.RECTANGLE, (0, 0, 10, 10))
+    images += [reviewed([], [(rare, number)], image_id=f"rare-{number}") for number in range(7)]
+    found = [one.image_id for one in worst(images)]
+    assert found == [f"{number:04d}" for number in range(100)] + [f"rare-{number}" for number in range(5)]
+
+
 def test_a_hundred_images_at_the_most() -> None:
     images = [reviewed([(TRUE, 0.5)], [], image_id=f"{number:04d}") for number in range(130)]
     assert [one.image_id for one in worst(images)] == [f"{number:04d}" for number in range(100)]
