@@ -21,7 +21,8 @@ class Agreement:
 
     kappa: Cohen's (1960), on the classes of objects that both drew; None where they drew of one class alone, or none.
     alpha: Krippendorff's, nominal, over all objects that either drew, with "missing" as a value: 1 is full agreement, 0
-    what chance would give; None where there is nothing to disagree about. mean_iou: of the objects that both drew.
+    what chance would give; None where they drew of one class alone, or none: nobody draws what both miss, so that it
+    would be 0 or less however well they agree. mean_iou: of the objects that both drew.
     found: the share of objects drawn by either that both drew."""
 
     images: int
@@ -51,7 +52,7 @@ def agreement(images: Iterable[DoubledImage], iou: float) -> Agreement | None:
         pairs=compared,
         objects=len(units),
         kappa=_kappa(both),
-        alpha=alpha(units),
+        alpha=alpha(units) if _classes(units) > 1 else None,
         mean_iou=float(np.mean(overlaps)) if overlaps else None,
         found=len(both) / len(units) if units else None,
     )
@@ -82,6 +83,10 @@ def _units(one: DrawnBy, other: DrawnBy, iou: float) -> tuple[list[tuple[str, st
 
 
 def _kappa(both: list[tuple[str, str]]) -> float | None:
-    if len({label for unit in both for label in unit}) < 2:
+    if _classes(both) < 2:
         return None
     return float(cohen_kappa_score([a for a, _ in both], [b for _, b in both]))
+
+
+def _classes(units: list[tuple[str, str]]) -> int:
+    return len({label for unit in units for label in unit} - {_MISSING})

@@ -52,10 +52,15 @@ def test_kappa_of_classes_by_hand() -> None:
     assert found.kappa == pytest.approx((observed - chance) / (1 - chance))
 
 
-def test_where_there_is_one_class_kappa_means_nothing() -> None:
-    found = agreement([image([HERE], [HERE])], 0.5)
-    assert found
-    assert (found.kappa, found.alpha) == (None, None)
+def test_where_there_is_one_class_kappa_and_alpha_mean_nothing() -> None:
+    """Of 21 objects both drew 20, and yet alpha would be 1 - 41 * 2 / (42 * 42 - 41 * 41 - 1 * 1) = 0.0."""
+    places = [box(20 * n, 0, 20 * n + 10, 10) for n in range(21)]
+    assert alpha([("word", "word")] * 20 + [("word", "")]) == pytest.approx(0.0)
+    for other in (places, places[1:]):
+        found = agreement([image(places, other)], 0.5)
+        assert found
+        assert (found.kappa, found.alpha) == (None, None)
+        assert found.found == len(other) / 21
 
 
 def test_every_two_of_three_are_compared() -> None:
