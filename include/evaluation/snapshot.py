@@ -54,12 +54,15 @@ class ImageLink:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """An annotator's figures on ground truth that people drew without seeing its predictions, on so many images; and on
-    the same images, what the reviews that began with its predictions say, where there are any."""
+    """An annotator's figures on ground truth that people drew without seeing its predictions, on so many images. On
+    those of them that were reviewed, too: what the reviews, which began with its predictions, say, and what the ground
+    truth says of just these; None where none was."""
 
     images: int
     unbiased: Figures
+    images_reviewed: int
     reviewed: Figures | None
+    beside: Figures | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,18 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class BlindRow:
-    """A class's figures on ground truth and in reviews of the same images."""
+    """A class's figures on ground truth; and of the images that were reviewed, too, those of the reviews and those of
+    the ground truth."""
 
     label: str
     unbiased: Scores
     reviewed: Scores | None
+    beside: Scores | None
 
     @property
     def difference(self) -> float | None:
-        """By how much the review flatters, in F1."""
-        theirs, own = self.reviewed.rates.f1 if self.reviewed else None, self.unbiased.rates.f1
+        """By how much the review flatters, in F1, on the same images."""
+        theirs, own = (one.rates.f1 if one else None for one in (self.reviewed, self.beside))
         return None if theirs is None or own is None else theirs - own
 
 
@@ -147,10 +149,10 @@ class View:
         blind = self.state.blind if self.state else None
         if blind is None:
             return ()
-        other = blind.reviewed
-        rows = [BlindRow(ALL, blind.unbiased.micro, other.micro if other else None)]
+        pair = blind.reviewed, blind.beside
+        rows = [BlindRow(ALL, blind.unbiased.micro, *(one.micro if one else None for one in pair))]
         for label, scores in blind.unbiased.by_class.items():
-            rows.append(BlindRow(label, scores, other.by_class.get(label) if other else None))
+            rows.append(BlindRow(label, scores, *(one.by_class.get(label) if one else None for one in pair)))
         return tuple(rows)
 
     @property

@@ -59,10 +59,14 @@ def _blind(
     ]
     seen = _reviewed(project, annotator, truth, store, ledger)
     settings = settings_of(project)
+    ids = {image.image_id for image in seen}
+    beside = [image for image in drawn if image.image_id in ids]
     return Blind(
         images=len(drawn),
         unbiased=detection_figures(tally_of(drawn, settings)),
+        images_reviewed=len(seen),
         reviewed=detection_figures(tally_of(seen, settings)) if seen else None,
+        beside=detection_figures(tally_of(beside, settings)) if beside else None,
     )
 
 

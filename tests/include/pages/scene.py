@@ -133,7 +133,13 @@ def _newer(images: list[ReviewedImage], baseline: AnnotatorState) -> AnnotatorSt
         is_baseline=False,
         work=Work("signs@1.5.0", 37, 110, 23, 24.0, 95.0),
         calibration=_calibration("signs@1.5.0"),
-        blind=Blind(40, _evaluated("signs@1.5.0", blind).figures, _evaluated("signs@1.5.0", images[:40]).figures),
+        blind=Blind(
+            images=40,
+            unbiased=_evaluated("signs@1.5.0", blind).figures,
+            images_reviewed=30,
+            reviewed=_evaluated("signs@1.5.0", images[:30]).figures,
+            beside=_evaluated("signs@1.5.0", blind[:30]).figures,
+        ),
         verdicts=judge(evaluation.figures, other, _GATES, 30),
     )
 

@@ -53,6 +53,34 @@ def test_the_figures_stand_beside_the_flattering_ones_of_the_same_images(world: 
     assert found.unbiased.micro.tp == 2  # one found, which stands for two of the four
     assert found.reviewed
     assert found.reviewed.micro.rates.f1 == 1.0  # people left all as it was
+    assert (found.images_reviewed, found.beside) == (2, found.unbiased)
+
+
+def test_the_difference_is_of_images_that_were_reviewed_too(new_world: Callable[..., World]) -> None:
+    """Of four images, all in the ground truth, two in a job that is not finished: what people drew there has no
+    flattering figure beside it."""
+    wanted = {"ground_truth": {"batches": 1, "images": 4}}
+    made = new_world(evaluation=wanted, annotators=[{"model": DOTS}], batches={"size": 4, "job_size": 2, "max_wait": 0})
+    made.land(4)
+    made.carry()
+    ask_blind_jobs(made.project, made.cvat, made.ledger)
+    first, _ = made.jobs()
+    (truth,) = made.ledger.blind.of_project(made.project.name)
+    shapes = [
+        {"type": "rectangle", "frame": one["frame"], "label_id": one["label_id"], "points": one["points"]}
+        for one in made.drawn(first)
+    ]
+    made.server.patch(f"/api/jobs/{truth.cvat_id}/annotations", {"shapes": shapes}, action="create")
+    made.server.patch(f"/api/jobs/{truth.cvat_id}", {"stage": "acceptance", "state": "completed"})
+    made.finish(first)
+    collect_revisions(made.project, made.cvat, made.store, made.ledger)
+    collect_blind_jobs(made.project, made.cvat, made.store, made.ledger)
+    (found,) = unbiased(made.project, made.store, made.ledger).values()
+    assert (found.images, found.images_reviewed) == (4, 2)
+    assert found.unbiased.micro.rates.f1 == 2 * 2 / (2 + 4)  # where nobody drew anything, the model did
+    assert found.reviewed
+    assert found.beside
+    assert (found.reviewed.micro.rates.f1, found.beside.micro.rates.f1) == (1.0, 1.0)
 
 
 def test_without_a_ground_truth_there_is_nothing(new_world: Callable[..., World]) -> None:
