@@ -143,7 +143,8 @@ def _in(period: Period, label: str | None, min_support: int) -> Point:
     day = period.first.isoformat()
     if scores is None:
         return Point(day, None)
-    interval = scores.intervals.f1
+    found = scores.intervals.f1
+    interval = found if found and found.low < found.high else None  # all images alike: nothing says how sure it is
     return Point(
         day,
         scores.rates.f1,

@@ -116,6 +116,15 @@ def named(label: str, person: str = "vera") -> Snapshot:
     )
 
 
+def tags() -> Snapshot:
+    """A snapshot of statements about images, all of which are right."""
+    tag, images = Shape("cat", ShapeType.TAG, ()), []
+    for place in range(6):
+        id_ = f"i{place}"
+        images.append(_image(id_, [Prediction(f"p{place}", id_, "cats@1", tag, 0.9)], [tag], (100, 80), NOW, "vera"))
+    return replace(empty(), annotators=(AnnotatorState(_evaluated("cats@1", images), NOW, None, False),))
+
+
 def picture(image_id: str) -> tuple[bytes, str]:
     """The image's file, and its media type."""
     found = _photographs()[int("".join(filter(str.isdigit, image_id))) % len(_photographs())]

@@ -151,6 +151,17 @@ def test_an_alarm_leads_to_its_images_as_its_version_has_them_whichever_is_looke
     assert [link for link in page.links if link.endswith("signs%401.5.0") and "/images/" in link] == own
 
 
+def test_what_says_nothing_is_not_shown() -> None:
+    """Tags have no place; and where no image has an error, drawing images again does not say how sure that is."""
+    found = scene.tags()
+    assert found.annotators[0].evaluation.figures.micro.intervals.f1
+    html = quality_page(View.of(found), ADDRESSES)
+    text = Outline(html).text
+    assert "has a place in the image" in text
+    assert "up to" not in text
+    assert "1.00–1.00" not in html
+
+
 def test_charts_have_their_numbers_beside_them(snapshot: Snapshot) -> None:
     html = quality_page(View.of(snapshot), ADDRESSES)
     charts = re.findall(r'data-chart="([^"]+)"', html)
