@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from include.lifecycle.assignment import assigned
 from include.projects.annotators import Annotator
 
-ONE = Annotator(model="one")
-HALVES = (Annotator(model="a", name="words", share=0.5), Annotator(model="b", name="words", share=0.5))
-QUARTER = (Annotator(model="a", name="words", share=0.25), Annotator(model="b", name="words", share=0.75))
+ONE = Annotator(model="models:One")
+HALVES = (Annotator(model="models:A", name="words", share=0.5), Annotator(model="models:B", name="words", share=0.5))
+QUARTER = (Annotator(model="models:A", name="words", share=0.25), Annotator(model="models:B", name="words", share=0.75))
 IMAGES = [f"image {number}" for number in range(4000)]
 
 
@@ -35,5 +35,5 @@ def test_another_seed_is_another_draw() -> None:
 
 
 def test_shares_that_fall_short_by_rounding_leave_nobody_out() -> None:
-    tenths = tuple(Annotator(model=str(number), name="words", share=0.1) for number in range(10))
+    tenths = tuple(Annotator(model=f"models:A{number}", name="words", share=0.1) for number in range(10))
     assert all(len(assigned(image, tenths, seed=0)) == 1 for image in IMAGES)

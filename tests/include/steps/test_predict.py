@@ -65,7 +65,8 @@ def test_a_limit_for_a_run_leaves_the_others_to_the_next(new_world: Callable[...
 
 
 def test_of_a_limit_nothing_is_spent_on_images_of_another_version(new_world: Callable[..., World]) -> None:
-    halves = [{"model": DOTS, "share": 0.5, "images_a_run": 2}, {"model": DOTS, "share": 0.5}]
+    newer = {"model": DOTS, "share": 0.5, "settings": {"version": "2"}}
+    halves = [{"model": DOTS, "share": 0.5, "images_a_run": 2}, newer]
     world = new_world(annotators=halves)
     world.land(12)
     discover_images(world.project, world.bucket, world.ledger, NOW)
