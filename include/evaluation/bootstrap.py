@@ -17,6 +17,7 @@ from include.evaluation.columns import Floats
 DRAWS = 1000
 _BLOCK = 20_000  # images drawn together: some 60 MB
 _STEPS = 1 << 16
+_SIDES = 1.96  # standard errors to each side: 95 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ def interval(drawn: Floats) -> Interval | None:
         return None
     low, high = np.percentile(known, [2.5, 97.5])
     return Interval(float(low), float(high), float(known.std()))
+
+
+def at_the_end(value: float, images: int) -> Interval:
+    """The interval of a share that is 0 or 1 on every one of so many images: drawing them again says nothing, and
+    Clopper and Pearson's exact bound (1934) does. Its other side is 0.025^(1/n) away from nothing."""
+    reach = 1 - 0.025 ** (1 / images)
+    low, high = (value - reach, value) if value > 0.5 else (value, value + reach)
+    return Interval(low, high, reach / _SIDES)
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.bootstrap import Interval, draws, interval
+from include.evaluation.bootstrap import Interval, at_the_end, draws, interval
 from include.evaluation.columns import Floats
 from include.evaluation.tally import Tally
 
@@ -83,7 +83,7 @@ def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
         micro=all_scores[-1],
         macro=_macro(rates),
         worst=min(f1, key=lambda label: f1[label], default=None),
-        macro_intervals=_macro_intervals(drawn),
+        macro_intervals=_macro_intervals(rates, drawn, images),
     )
 
 
@@ -137,7 +137,7 @@ def _scores(place: int, totals: Floats, support: Floats, images: Floats, rates: 
         tp=right,
         fp=max(predicted - right, 0.0),
         fn=max(truth - right, 0.0),
-        intervals=Intervals() if drawn is None else Intervals(*(interval(drawn[:, one, place]) for one in range(3))),
+        intervals=_intervals(rates[:, place], None if drawn is None else drawn[:, :, place], float(images[place])),
         images=round(float(images[place])),
     )
 
@@ -150,11 +150,24 @@ def _macro(rates: Floats) -> Rates:
     return Rates(*(_known(float(value)) for value in _mean(rates[None, :, :-1])[0]))
 
 
-def _macro_intervals(drawn: Floats | None) -> Intervals:
+def _macro_intervals(rates: Floats, drawn: Floats | None, images: Floats) -> Intervals:
+    means = None if drawn is None else _mean(drawn[:, :, :-1])
+    of_classes = images[:-1][images[:-1] > 0]
+    return _intervals(_mean(rates[None, :, :-1])[0], means, float(of_classes.min()) if len(of_classes) else 0.0)
+
+
+def _intervals(rates: Floats, drawn: Floats | None, images: float) -> Intervals:
+    """Those of precision, recall and F1, by their values in each draw, float64[draws, 4]."""
     if drawn is None:
         return Intervals()
-    means = _mean(drawn[:, :, :-1])
-    return Intervals(*(interval(means[:, one]) for one in range(3)))
+    found = [interval(drawn[:, one]) for one in range(3)]
+    ends = [one and one.low == one.high in (0.0, 1.0) for one in found]
+    return Intervals(
+        *(
+            at_the_end(float(rate), round(images)) if end else one
+            for one, end, rate in zip(found, ends, rates[:3], strict=True)
+        )
+    )
 
 
 def _mean(rates: Floats) -> Floats:

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from include.evaluation.bootstrap import DRAWS, draws, interval
 from include.evaluation.columns import sheet
+from include.evaluation.detection import detection_figures
 from include.evaluation.overlaps import pairs_of
 from include.evaluation.reviewed import ReviewedImage
 from include.evaluation.tally import right_pairs, tally
@@ -69,3 +70,18 @@ def test_the_same_seed_draws_the_same_whatever_the_blocks() -> None:
     counts = csr_array(np.eye(50))
     np.testing.assert_array_equal(draws(counts, np.ones(50), 7), draws(counts, np.ones(50), 7))
     assert not np.array_equal(draws(counts, np.ones(50), 7), draws(counts, np.ones(50), 8))
+
+
+def test_a_figure_without_any_error_is_as_sure_as_its_images_are_many() -> None:
+    """Clopper and Pearson's bound for 10 of 10 is .6915 (their tables), whatever the bootstrap has to say."""
+    images = [at(None, f"{number}") for number in range(10)]
+    seen = sheet(images)
+    figures = detection_figures(tally(seen, right_pairs(seen, pairs_of(seen), 0.5)))
+    for found in (figures.micro.intervals.f1, figures.by_class["word"].intervals.recall, figures.macro_intervals.f1):
+        assert found
+        assert (round(found.low, 4), found.high) == (0.6915, 1.0)
+        assert found.error > 0.1
+    none = sheet([at(None, f"{number}", right=False) for number in range(10)])
+    nothing = detection_figures(tally(none, right_pairs(none, pairs_of(none), 0.5))).micro.intervals.f1
+    assert nothing
+    assert (nothing.low, round(nothing.high, 4)) == (0.0, 0.3085)

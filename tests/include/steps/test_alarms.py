@@ -205,7 +205,7 @@ def test_who_decides_about_a_promotion_sees_both_versions_figures(world: World, 
     found = proposed("eye@2")
     assert "eye@2, measured on 10 images, against the baseline eye@1." in found.comparison
     assert re.search(
-        r"\| dot \| 0\.462 \(0\.\d+ to 0\.\d+\) \| 6 \| 1\.000 \(1\.000 to 1\.000\) \| 20 \|", found.comparison
+        r"\| dot \| 0\.462 \(0\.\d+ to 0\.\d+\) \| 6 \| 1\.000 \(0\.692 to 1\.000\) \| 20 \|", found.comparison
     )
     assert found.evaluation_id not in ids
     with pytest.raises(NotEvaluated, match=r"no evaluation of eye@9; evaluated are: eye@1, eye@2"):
