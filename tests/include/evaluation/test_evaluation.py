@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from include.evaluation.evaluation import Evaluation, evaluate, evaluation_id, from_json, to_json
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
@@ -92,12 +92,14 @@ def test_the_id_is_of_the_question() -> None:
     assert len(others | {name}) == 6
 
 
+@settings(max_examples=25)  # each draws a thousand times
 @given(datasets())
 def test_json_loses_nothing(images: list[ReviewedImage]) -> None:
     evaluation = evaluated(images)
     assert from_json(to_json(evaluation)) == evaluation
 
 
+@settings(max_examples=25)
 @given(datasets())
 def test_the_same_evaluation_is_the_same_text(images: list[ReviewedImage]) -> None:
     assert to_json(evaluated(images)) == to_json(evaluated(images[::-1]))

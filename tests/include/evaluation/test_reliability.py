@@ -51,6 +51,7 @@ def test_weights_count() -> None:
     assert (found.score, found.precision) == (0.5, 0.9)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty() -> None:
     random = np.random.default_rng(3)
     covered = 0
