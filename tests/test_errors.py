@@ -160,7 +160,7 @@ def test_labels_that_the_project_does_not_have_are_told_before_anything_is_predi
 def test_an_unknown_annotator(world: World) -> None:
     world.write(PROJECT.replace("rapidocr", "yolo99"))
     message = sentence(lambda: prediction_shards.function(world.file), retried=False)
-    assert message.startswith(f"{world.file}: there is no annotator 'yolo99': known are ")
+    assert message.startswith(f"{world.file}: line 6: annotators.0.model: there is no annotator 'yolo99': known are ")
 
 
 def test_a_model_that_is_away_is_asked_again_later(world: World, s3: S3) -> None:

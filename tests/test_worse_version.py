@@ -44,8 +44,12 @@ def webhook() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def stack(stack_folder: Path, webhook: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A day with the demo's annotator; then its version `worse` takes over, for four days' images at once."""
-    with embedded(stack_folder, anew=True) as stack:
+    """A day with the demo's annotator; then its version `worse` takes over, for four days' images at once.
+
+    Airflow's own database stays where this process has it.
+    """
+    (stack_folder / "airflow").mkdir(exist_ok=True)
+    with embedded(tmp_path_factory.mktemp("stack")) as stack:
         play_day(stack, load_dags(stack), 1)
         for number in (4, 5, 6, 7):
             land(stack, number)

@@ -68,7 +68,7 @@ def open_browser(width: int, height: int) -> Iterator[Browser]:
     command = chromium()
     if command is None:
         raise NoPicture("there is no Chromium here: apt-get install chromium")
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         arguments = [
             "--headless=new",
             "--no-sandbox",

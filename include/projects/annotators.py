@@ -55,7 +55,9 @@ class Annotator(Section):
     @classmethod
     def _named(cls, model: str) -> str:
         if ":" not in model and model not in BUNDLED:
-            raise ValueError(f"known are {', '.join(BUNDLED)}; your own is named module:attribute")
+            raise ValueError(
+                f"there is no annotator {model!r}: known are {', '.join(BUNDLED)}; your own is named module:attribute"
+            )
         return model
 
     @property
