@@ -48,17 +48,7 @@ class Objects:
     def __len__(self) -> int:
         return len(self.image)
 
-    @property
-    def starts(self) -> "_Starts":
-        """Where each image's objects begin."""
-        return _Starts(self.image)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Starts:
-    image: Ints
-
-    def of(self, images: int) -> Ints:
+    def starts(self, images: int) -> Ints:
         """int64[images + 1]: the rows of image i are from the i-th to the next."""
         return np.searchsorted(self.image, np.arange(images + 1)).astype(np.int64)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from include.evaluation.columns import Flags, Floats, Ints
-from include.evaluation.overlaps import Pairs
+from include.evaluation.overlaps import Pairs, joined
 
 JUST_BELOW_ONE = 1 - 1e-10  # COCO's: an IoU of exactly 1 must survive rounding
 
@@ -34,7 +34,7 @@ def greedy(pairs: Pairs, threshold: float) -> Pairs:
         made.append(chosen)
         gone = _is_in(left.prediction, chosen.prediction) | _is_in(left.annotation, chosen.annotation)
         left = left.where(~gone)
-    return _joined(made)
+    return joined(made)
 
 
 def _earliest(pairs: Pairs) -> Ints:
@@ -49,16 +49,6 @@ def _is_in(rows: Ints, chosen: Ints) -> Flags:
     marks[chosen] = True
     found: Flags = marks[rows]
     return found
-
-
-def _joined(parts: list[Pairs]) -> Pairs:
-    if not parts:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    return Pairs(
-        np.concatenate([one.prediction for one in parts]),
-        np.concatenate([one.annotation for one in parts]),
-        np.concatenate([one.overlap for one in parts]),
-    )
 
 
 def matched(made: Pairs, predictions: int) -> tuple[Ints, Floats]:

@@ -1,6 +1,6 @@
 """Overlaps: which predictions and annotations of an image may be the same object, and how much they overlap."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +33,19 @@ class Pairs:
 
 def pairs_of(sheet: Sheet) -> Pairs:
     """All pairs of a sheet that overlap, whatever their labels. Cost is linear in the pairs of objects of one image."""
-    blocks = [_block(sheet, first, last) for first, last in _blocks(sheet)]
-    empty = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    return _joined(blocks) if blocks else empty
+    starts = sheet.annotations.starts(sheet.images)
+    return joined([_block(sheet, starts, first, last) for first, last in _blocks(sheet)])
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """All pairs of these, in their order."""
+    none = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    every = [none, *parts]
+    return Pairs(
+        np.concatenate([one.prediction for one in every]),
+        np.concatenate([one.annotation for one in every]),
+        np.concatenate([one.overlap for one in every]),
+    )
 
 
 def scored_from(whole: Sheet, pairs: Pairs, least: float) -> tuple[Sheet, Pairs]:
@@ -73,7 +83,7 @@ def oks(found: Floats, true: Floats, image_area: float) -> float:
 
 def _blocks(sheet: Sheet) -> Iterator[tuple[int, int]]:
     """First and last image (exclusive) of runs with so many pairs at the most, unless one image alone has more."""
-    per_image = np.diff(sheet.predictions.starts.of(sheet.images)) * np.diff(sheet.annotations.starts.of(sheet.images))
+    per_image = np.diff(sheet.predictions.starts(sheet.images)) * np.diff(sheet.annotations.starts(sheet.images))
     ends = np.cumsum(per_image)
     first = 0
     while first < sheet.images:
@@ -83,10 +93,9 @@ def _blocks(sheet: Sheet) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _block(sheet: Sheet, first: int, last: int) -> Pairs:
+def _block(sheet: Sheet, starts: Ints, first: int, last: int) -> Pairs:
     found, true = sheet.predictions, sheet.annotations
     begin, until = np.searchsorted(found.image, [first, last])
-    starts = true.starts.of(sheet.images)
     image = found.image[begin:until]
     counts = starts[image + 1] - starts[image]
     prediction = np.repeat(np.arange(begin, until), counts)
@@ -117,9 +126,7 @@ def _refine_regions(sheet: Sheet, prediction: Ints, annotation: Ints, overlap: F
     pairs = np.flatnonzero(chosen)
     images = sheet.predictions.image[prediction[pairs]]
     for image in np.unique(images):
-        mine = (
-            pairs[images == image] if len(pairs) < 1000 else pairs[slice(*np.searchsorted(images, [image, image + 1]))]
-        )
+        mine = pairs[slice(*np.searchsorted(images, [image, image + 1]))]
         rows, row = np.unique(prediction[mine], return_inverse=True)
         columns, column = np.unique(annotation[mine], return_inverse=True)
         a = _runs(sheet.predictions, rows, sheet.sizes[image])
@@ -134,11 +141,3 @@ def _runs(objects: Objects, rows: Ints, size: Floats) -> list[Runs]:
 
 def _points(shape: Shape) -> Floats:
     return np.array(shape.points, dtype=np.float64).reshape(-1, 2)
-
-
-def _joined(blocks: list[Pairs]) -> Pairs:
-    return Pairs(
-        np.concatenate([one.prediction for one in blocks]),
-        np.concatenate([one.annotation for one in blocks]),
-        np.concatenate([one.overlap for one in blocks]),
-    )

@@ -56,8 +56,8 @@ def take_snapshot(
     """Keep what is known now as the project's newest snapshot, unless nothing has changed; where it is kept. Without
     baselines and CVAT it has nothing of them.
 
-    What must be read from every finished job (slips, agreement, people) is taken over from the snapshot before, where
-    no job was finished or changed since.
+    What must be read from every finished job (slips, agreement, people, ground truths) is taken over from the snapshot
+    before, where no job was finished or changed since.
     """
     records = newest(ledger.reviews.current(project.name), project.evaluation.newest_images)
     digest = _digest(project, records, ledger)
@@ -68,7 +68,7 @@ def take_snapshot(
         made_at=now,
         min_support=project.evaluation.min_support,
         funnel=funnel(project, store, ledger),
-        annotators=_annotators(project, store, ledger, judgements, baselines),
+        annotators=_annotators(project, store, ledger, judgements, baselines, before),
         people=before.people if before else _people(records),
         lint=before.lint if before else lint(final_images(project, records, store, ledger)),
         agreement=before.agreement
@@ -111,11 +111,11 @@ def newest_snapshot(project: Project, store: BulkStore, ledger: Ledger) -> Snaps
 
 
 def _digest(project: Project, records: Sequence[RevisionRecord], ledger: Ledger) -> str:
-    """Names what lint, agreement and people's work are made of."""
+    """Names what lint, agreement, people's work and the figures on ground truth are made of."""
     keys = [f"{record.batch_id}/{record.job_index}/{record.id}/{record.finished_by}" for record in records]
     blind = [job.uri for job in ledger.blind.of_project(project.name) if job.uri]
     renamed = current_names(project)
-    text = json.dumps([keys, blind, renamed, project.evaluation.iou], sort_keys=True)
+    text = json.dumps([keys, blind, renamed, project.evaluation.iou, project.evaluation.min_score], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -125,11 +125,15 @@ def _annotators(
     ledger: Ledger,
     judgements: Sequence[Judgement],
     baselines: Baselines | None,
+    before: Snapshot | None,
 ) -> tuple[AnnotatorState, ...]:
     calibrations = ledger.calibrations.newest(project.name)
     evaluated = ledger.reviews.newest_evaluations(project.name)
     verdicts = {judgement.annotator: judgement.verdicts for judgement in judgements}
-    blind = unbiased(project, store, ledger)
+    newest_first = sorted(evaluated.values(), key=lambda one: (one.created_at, one.annotator), reverse=True)[:_VERSIONS]
+    blind = {one.evaluation.annotator: one.blind for one in before.annotators} if before else {}
+    if any(record.annotator not in blind for record in newest_first):
+        blind = {**unbiased(project, store, ledger)}
     names = {annotator.partition("@")[0] for annotator in evaluated}
     pinned = [baselines.current(name) for name in sorted(names)] if baselines else []
     baseline = {one.annotator for one in pinned if one}
@@ -150,8 +154,7 @@ def _annotators(
             verdicts=verdicts.get(record.annotator, ()),
         )
 
-    newest_first = sorted(evaluated.values(), key=lambda one: (one.created_at, one.annotator), reverse=True)
-    return tuple(state(record) for record in newest_first[:_VERSIONS])
+    return tuple(state(record) for record in newest_first)
 
 
 def _people(records: Sequence[RevisionRecord]) -> tuple[Work, ...]:

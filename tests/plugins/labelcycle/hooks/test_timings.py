@@ -66,7 +66,6 @@ def test_airflow_takes_the_name(timing: Timing) -> None:
 
 def test_statsd_gets_milliseconds_under_the_name_that_the_exporter_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A real UDP port; with the settings of deploy/monitoring/compose.yaml."""
-    pytest.importorskip("statsd")
     from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as exporter:
