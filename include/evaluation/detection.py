@@ -7,7 +7,7 @@ import numpy as np
 
 from include.evaluation.bootstrap import Interval, at_the_end, draws, interval
 from include.evaluation.columns import Floats
-from include.evaluation.tally import Tally
+from include.evaluation.tally import COUNTS, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Rates:
     """Precision, recall, F1 and the mean overlap (IoU; OKS for points) of matched pairs, each in 0..1.
 
     Without ground truth all are None: there is nothing to be right about. With ground truth and no
-    prediction, precision is 0, as in COCO. Without a match, the mean IoU is None.
+    prediction, precision is 0, as in COCO. Without a match that has a place, as tags have none, the mean IoU is None.
     """
 
     precision: float | None = None
@@ -99,8 +99,8 @@ def f1_draws(found: Tally, seed: int) -> Floats:
 
 
 def _table(totals: Floats) -> Floats:
-    """float64[n, 4, labels + 1] of sums[n, 4 * labels]; the last place is all labels together."""
-    by_label = totals.reshape(len(totals), 4, totals.shape[1] // 4)
+    """float64[n, counts, labels + 1] of sums[n, counts * labels]; the last place is all labels together."""
+    by_label = totals.reshape(len(totals), COUNTS, totals.shape[1] // COUNTS)
     return np.concatenate([by_label, by_label.sum(axis=2, keepdims=True)], axis=2)
 
 
@@ -110,9 +110,10 @@ def _f1(table: Floats) -> Floats:
 
 def _rates(table: Floats) -> Floats:
     """float64[n, 4, labels + 1]: precision, recall, F1, mean overlap; NaN where there is no ground truth."""
-    truth, predicted, right, overlap = (table[:, place] for place in range(4))
+    truth, predicted, right, placed, overlap = (table[:, place] for place in range(COUNTS))
     precision = np.where(predicted > 0, _ratio(right, predicted), 0.0)
-    rates = np.stack([precision, _ratio(right, truth), _ratio(2 * right, truth + predicted), _ratio(overlap, right)], 1)
+    f1, mean_overlap = _ratio(2 * right, truth + predicted), _ratio(overlap, placed)
+    rates = np.stack([precision, _ratio(right, truth), f1, mean_overlap], 1)
     rates[np.broadcast_to((truth <= 0)[:, None], rates.shape)] = np.nan
     return rates
 
@@ -130,7 +131,7 @@ def _images(found: Tally) -> Floats:
 
 
 def _scores(place: int, totals: Floats, support: Floats, images: Floats, rates: Floats, drawn: Floats | None) -> Scores:
-    truth, predicted, right, _ = (float(value) for value in totals[:, place])
+    truth, predicted, right, *_ = (float(value) for value in totals[:, place])
     return Scores(
         rates=Rates(*(_known(value) for value in rates[:, place])),
         support=round(float(support[place])),

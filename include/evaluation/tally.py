@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from include.evaluation.columns import Flags, Floats, Sheet, sheet
+from include.evaluation.columns import Flags, Floats, Kind, Sheet, sheet
 from include.evaluation.greedy import greedy, in_order
 from include.evaluation.overlaps import Pairs, pairs_of, scored_from
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
 
+COUNTS = 5  # of an image and label
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """Counts by image and label, csr[images, 4 * labels]: of annotations, then of predictions, of right predictions,
-    and the sums of these ones' overlaps; float64[images] weights."""
+    """Counts by image and label, csr[images, COUNTS * labels]: of annotations, then of predictions, of right
+    predictions, of those of them that have a place (tags have none), and the sums of these ones' overlaps;
+    float64[images] weights."""
 
     labels: tuple[str, ...]
     weights: Floats
@@ -30,16 +33,18 @@ def tally(sheet: Sheet, made: Pairs) -> Tally:
     """Count a sheet's objects, of which these pairs are the same object and class."""
     found, true, labels = sheet.predictions, sheet.annotations, len(sheet.labels)
     right = found.image[made.prediction], found.label[made.prediction]
+    has_place = found.kind[made.prediction] != Kind.TAG
     parts = [
         (true.image, true.label, np.ones(len(true))),
         (found.image, found.label, np.ones(len(found))),
         (*right, np.ones(len(made))),
-        (*right, made.overlap),
+        (*right, has_place.astype(np.float64)),
+        (*right, np.where(has_place, made.overlap, 0.0)),
     ]
     image = np.concatenate([one[0] for one in parts])
     column = np.concatenate([one[1] + labels * place for place, one in enumerate(parts)])
     values = np.concatenate([one[2] for one in parts])
-    counts = coo_array((values, (image, column)), shape=(sheet.images, 4 * labels)).tocsr()
+    counts = coo_array((values, (image, column)), shape=(sheet.images, COUNTS * labels)).tocsr()
     return Tally(sheet.labels, sheet.weights, csr_array(counts))
 
 
@@ -68,7 +73,7 @@ def joined(labels: Sequence[str], *tallies: Tally) -> tuple[Tally, ...]:
 def _with(labels: Sequence[str], one: Tally) -> Tally:
     places = np.array([labels.index(label) for label in one.labels], dtype=np.int64)
     old, new = len(one.labels), len(labels)
-    columns = np.concatenate([places + new * part for part in range(4)]) if old else np.zeros(0, np.int64)
+    columns = np.concatenate([places + new * part for part in range(COUNTS)]) if old else np.zeros(0, np.int64)
     counts = one.counts.tocoo()
-    moved = coo_array((counts.data, (counts.row, columns[counts.col])), shape=(counts.shape[0], 4 * new))
+    moved = coo_array((counts.data, (counts.row, columns[counts.col])), shape=(counts.shape[0], COUNTS * new))
     return Tally(tuple(labels), one.weights, csr_array(moved.tocsr()))

@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 from include.evaluation.detection import Rates
 from include.evaluation.overlaps import box_iou
 from include.evaluation.reviewed import EvaluationSettings, ReviewedImage
-from include.lifecycle.shapes import Shape
+from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.objects import LABELS, box, datasets, figures_of, reviewed
 
 HIT, MISS = box(0, 0, 10, 10), box(50, 50, 60, 60)
@@ -92,6 +92,13 @@ def test_a_class_without_ground_truth_has_no_rates_and_is_not_averaged_in() -> N
 def test_a_class_without_predictions_has_precision_zero_as_in_coco() -> None:
     figures = figures_of([reviewed([], [(HIT, 1)])])
     assert figures.by_class["word"].rates == Rates(precision=0.0, recall=0.0, f1=0.0, mean_iou=None)
+
+
+def test_tags_have_no_place_and_so_no_mean_iou() -> None:
+    tag = Shape("scene", ShapeType.TAG, ())
+    figures = figures_of([reviewed([(tag, 0.9), (box(0, 0, 10, 8), 0.8)], [(tag, 1), (HIT, 2)])])
+    assert figures.by_class["scene"].rates == Rates(1.0, 1.0, 1.0, None)
+    assert figures.micro.rates.mean_iou == 0.8
 
 
 def test_the_worst_class_is_that_of_lowest_f1() -> None:
