@@ -107,12 +107,12 @@ def emulated(folder: Path) -> Iterator[Emulated]:
 
 def until(look: Callable[[], T]) -> T:
     """What a look finds at last. Raises TimeoutError where it finds nothing for long."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if found := look():
             return found
         time.sleep(0.01)
-    raise TimeoutError("nothing was found within 30 s")
+    raise TimeoutError("nothing was found within 120 s")
 
 
 def _started(folder: Path, port: int) -> subprocess.Popen[str]:

@@ -85,8 +85,10 @@ def promote(airflow: Airflow, answer: str) -> tuple[str, dict[str, Any]]:
     shown_to_her: list[dict[str, Any]] = []
 
     def waits() -> bool:
+        """Airflow asks before the task is put aside: whoever answers within that moment is not heard."""
         details = api.get("/dagRuns/~/hitlDetails", params={"response_received": False}).raise_for_status().json()
-        shown_to_her[:] = details["hitl_details"]
+        asked = details["hitl_details"]
+        shown_to_her[:] = [detail for detail in asked if detail["task_instance"]["state"] == "awaiting_input"]
         return bool(shown_to_her)
 
     def ursula() -> None:
