@@ -33,7 +33,8 @@ from include.annotators.answers import Answers
 from include.annotators.looks import look_of
 from include.annotators.opened import open_picture
 from include.annotators.rapidocr_text import RapidOcrText
-from include.evaluation.calibration import Calibration, calibrate
+from include.evaluation.calibrating import calibrate
+from include.evaluation.calibration import Calibration
 from include.evaluation.judged import judged
 from include.evaluation.reviewed import ReviewedImage
 from include.lifecycle.batches import BatchRules, Candidate, PlannedBatch, plan

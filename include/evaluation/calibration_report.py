@@ -1,27 +1,14 @@
-"""A calibration to look at: as JSON, as MLflow metrics, as a table, and as a reliability diagram."""
+"""A calibration to look at: as MLflow metrics, as a table, and as a reliability diagram."""
 
 import io
 from collections.abc import Iterator
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pydantic import TypeAdapter
 
 from include.evaluation.calibration import Calibration, ClassCalibration
 from include.evaluation.figures import metric_label
 from include.evaluation.reliability import Reliability, Threshold
-
-_JSON: TypeAdapter[Calibration] = TypeAdapter(Calibration)
-
-
-def to_json(calibration: Calibration) -> str:
-    """The calibration as indented JSON, the same text for the same calibration; `from_json` reads it."""
-    return _JSON.dump_json(calibration, indent=2).decode() + "\n"
-
-
-def from_json(text: str) -> Calibration:
-    """The calibration that `to_json` wrote. Raises ValueError (pydantic's, naming the field) where it is none."""
-    return _JSON.validate_json(text)
 
 
 def metrics(calibration: Calibration) -> dict[str, float]:

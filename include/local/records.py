@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from include.clients.ledger import Ledger
 from include.clients.ledger.tables import batches, jobs, revisions
 from include.evaluation.calibration import Calibration
-from include.evaluation.calibration_report import from_json as calibration_from
+from include.evaluation.calibration import from_json as calibration_from
 from include.evaluation.evaluation import Evaluation, from_json
 from include.evaluation.outcomes import OutcomeCounts
 from include.lifecycle.images import ImageState

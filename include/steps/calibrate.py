@@ -1,17 +1,14 @@
 """Calibrate: what each annotator version's scores are worth, learnt from what people made of its predictions."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 
 from include.clients.bulk import BulkStore
 from include.clients.experiments import Experiments
 from include.clients.ledger import Ledger
-from include.evaluation.calibration import Calibration, calibrate
-from include.evaluation.calibration_report import diagram, from_json, metrics, table, to_json
+from include.evaluation.calibrating import calibrate
+from include.evaluation.calibration import from_json, to_json
+from include.evaluation.calibration_report import diagram, metrics, table
 from include.evaluation.judged import judged
-from include.lifecycle.predictions import Prediction
 from include.projects.model import Project
 from include.steps.evaluate import question_id
 from include.steps.reviewed import finished_by_annotator, reviewed_images
@@ -63,24 +60,3 @@ def log_calibrations(project: Project, store: BulkStore, experiments: Experiment
         ledger.calibrations.set_run(project.name, record.id, run.id)
         count += 1
     return count
-
-
-class Calibrations:
-    """A project's newest calibrations, by annotator version."""
-
-    def __init__(self, project: Project, store: BulkStore, ledger: Ledger) -> None:
-        self._project, self._store, self._ledger = project, store, ledger
-
-    def applied(self, annotator: str, objects: Sequence[Prediction]) -> list[Prediction]:
-        """The objects with the scores that they are worth; as they are where nothing is known or wanted."""
-        found = self._newest.get(annotator)
-        if found is None:
-            return list(objects)
-        return [replace(one, score=found.calibrated(one.shape.label, one.score)) for one in objects]
-
-    @cached_property
-    def _newest(self) -> dict[str, Calibration]:
-        if not self._project.routing.calibrate:
-            return {}
-        records = self._ledger.calibrations.newest(self._project.name)
-        return {name: from_json(self._store.read_text(record.uri)) for name, record in records.items()}

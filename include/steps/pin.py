@@ -15,7 +15,7 @@ from include.lifecycle.predictions import Prediction
 from include.lifecycle.shapes import ShapeType
 from include.projects.model import Project
 from include.steps.batches import log, seconds_left, words
-from include.steps.calibrate import Calibrations
+from include.steps.calibrations import Calibrations
 from include.steps.draw import cvat_job
 from include.steps.predict import read_predictions
 

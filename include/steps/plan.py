@@ -16,7 +16,7 @@ from include.lifecycle.routing import Certainty, Route, Verdict, check_scores, v
 from include.lifecycle.selection import interleaved, uncertainty
 from include.projects.model import Project
 from include.steps.batches import log
-from include.steps.calibrate import Calibrations
+from include.steps.calibrations import Calibrations
 from include.steps.predict import read_predictions
 
 _LEASE = timedelta(minutes=10)

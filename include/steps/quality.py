@@ -16,7 +16,7 @@ from include.clients.ledger import Ledger
 from include.clients.ledger.reviews import EvaluationRecord, RevisionRecord
 from include.clients.ledger.snapshots import SnapshotRecord
 from include.evaluation.agreement import agreement
-from include.evaluation.calibration_report import from_json as calibration_from
+from include.evaluation.calibration import from_json as calibration_from
 from include.evaluation.evaluation import from_json as evaluation_from
 from include.evaluation.lint import lint
 from include.evaluation.snapshot import (

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from include.evaluation.agreement import Agreement
-from include.evaluation.calibration import Calibration, calibrate
+from include.evaluation.calibrating import calibrate
+from include.evaluation.calibration import Calibration
 from include.evaluation.evaluation import Evaluation, evaluate
 from include.evaluation.gates import Baseline, Standing, judge
 from include.evaluation.judged import Judged

@@ -12,7 +12,8 @@ from include.lifecycle.batches import Stage
 from include.lifecycle.predictions import Prediction
 from include.lifecycle.routing import Route
 from include.lifecycle.shapes import Shape, ShapeType
-from include.steps.calibrate import Calibrations, calibrate_annotators, log_calibrations
+from include.steps.calibrate import calibrate_annotators, log_calibrations
+from include.steps.calibrations import Calibrations
 from include.steps.collect import collect_revisions
 from tests.include.steps.world import World
 

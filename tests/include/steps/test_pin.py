@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from include.clients.cvat import UnknownOutcomeError
-from include.evaluation.calibration import Calibration, calibrate
-from include.evaluation.calibration_report import to_json
+from include.evaluation.calibrating import calibrate
+from include.evaluation.calibration import Calibration, to_json
 from include.evaluation.judged import Judged
 from include.lifecycle.batches import Stage
 from include.projects.routing import CalibrationSettings

@@ -1,6 +1,5 @@
 """All that the steps work on, in one place: a project, its bucket, its CVAT and its ledger, and processes that die."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from include.steps.predict import predict_shard, prediction_shards
 from include.steps.route import route_jobs
 from tests.include.emulated import Emulated
 from tests.include.steps.dots import picture
+from tests.include.steps.haste import run_in_haste
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -127,7 +127,7 @@ class World:
 
     def settle(self) -> int:
         """Wait for the requests, as the trigger does, and settle."""
-        ended = asyncio.run(wait_for_requests(self.cvat_access, pending(self.ids(), self.ledger)))
+        ended = run_in_haste(wait_for_requests(self.cvat_access, pending(self.ids(), self.ledger)))
         outcomes = {request: Outcome(Answer(end.answer), end.message) for request, end in ended.items()}
         return settle(outcomes, self.ids(), self.cvat, self.ledger)
 
