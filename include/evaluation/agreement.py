@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from include.evaluation.doubled import DoubledImage, DrawnBy
 from include.evaluation.matching import match_same_then_any_label, overlap_matrix, same_label
@@ -83,6 +82,9 @@ def _units(one: DrawnBy, other: DrawnBy, iou: float) -> tuple[list[tuple[str, st
 
 
 def _kappa(both: list[tuple[str, str]]) -> float | None:
+    # takes seconds, and who loads this file for its records does not compare
+    from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
+
     if _classes(both) < 2:
         return None
     return float(cohen_kappa_score([a for a, _ in both], [b for _, b in both]))

@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import poisson
 
 from include.evaluation.columns import Floats
 
@@ -63,4 +62,6 @@ def at_the_end(value: float, images: int) -> Interval:
 @cache
 def _times() -> np.ndarray:
     """float32[steps]: how often an image comes, by 65,536 equal steps of probability."""
+    from scipy.stats import poisson  # takes a second, and who loads this file for its records does not draw
+
     return poisson.ppf((np.arange(_STEPS) + 0.5) / _STEPS, 1.0).astype(np.float32)

@@ -18,7 +18,7 @@ from include.local.records import PROJECT, DayRecord, day_records, expectations
 from include.local.report import REPORT, report
 from include.local.stack import ROOT, Stack, embedded
 from include.local.state import InUse
-from include.pages.render import report as quality_report
+from include.pages.report import report as quality_report
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

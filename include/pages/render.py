@@ -11,11 +11,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from include.evaluation.snapshot import Snapshot
 from include.pages import formats, words
 from include.pages.addresses import Addresses
 from include.pages.charts import Chart
-from include.pages.plots import svg
 from include.pages.view import View, drawn, greatest
 
 STATIC = Path(__file__).parent / "static"
@@ -34,39 +32,27 @@ class ProjectRow:
 
 def quality_page(view: View, addresses: Addresses) -> str:
     """A project's page."""
-    return _render("quality.html", view=view, addresses=addresses, standalone=False)
-
-
-def report(snapshot: Snapshot, annotator: str | None = None, addresses: Addresses | None = None) -> str:
-    """The same on one page that needs nothing else: it opens from a file, without scripts. Raises KeyError where the
-    snapshot has no such annotator version."""
-    view = View.of(snapshot, annotator)
-    return _render("report.html", view=view, addresses=addresses or Addresses(), standalone=True)
-
-
-def plots(snapshot: Snapshot, annotator: str | None = None) -> dict[str, str]:
-    """The charts of a version as SVG, by their ids. Raises KeyError where the snapshot has no such version."""
-    return {chart.id: svg(chart) for chart in View.of(snapshot, annotator).charts}
+    return rendered("quality.html", view=view, addresses=addresses, standalone=False)
 
 
 def image_page(view: View, image_id: str, addresses: Addresses) -> str:
     """An image with what was predicted and what is final. Raises KeyError for one that the snapshot does not name."""
-    return _render("image.html", view=view, image_id=image_id, link=view.snapshot.links[image_id], addresses=addresses)
+    return rendered("image.html", view=view, image_id=image_id, link=view.snapshot.links[image_id], addresses=addresses)
 
 
 def overview_page(rows: Sequence[ProjectRow], addresses: Addresses) -> str:
     """All projects, a line each."""
-    return _render("overview.html", rows=rows, addresses=addresses)
+    return rendered("overview.html", rows=rows, addresses=addresses)
 
 
 def unmeasured_page(project: str, addresses: Addresses) -> str:
     """A project without a snapshot: what to do."""
-    return _render("unmeasured.html", project=project, addresses=addresses)
+    return rendered("unmeasured.html", project=project, addresses=addresses)
 
 
 def notice_page(title: str, sentence: str, addresses: Addresses) -> str:
     """What went wrong, in a sentence."""
-    return _render("notice.html", title=title, sentence=sentence, addresses=addresses)
+    return rendered("notice.html", title=title, sentence=sentence, addresses=addresses)
 
 
 def version_of(name: str) -> str:
@@ -74,7 +60,8 @@ def version_of(name: str) -> str:
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
 
 
-def _render(template: str, **shown: object) -> str:
+def rendered(template: str, **shown: object) -> str:
+    """A template with what it shows."""
     return _environment().get_template(template).render(shown)
 
 
@@ -94,13 +81,9 @@ def _environment() -> Environment:
         environment.filters[form.__name__] = form
     environment.filters["drawn"] = drawn
     environment.globals.update(
-        words=words, greatest=greatest, plot=_plot, chart_data=_chart_data, style=_style, versioned=_versioned
+        words=words, greatest=greatest, chart_data=_chart_data, style=_style, versioned=_versioned
     )
     return environment
-
-
-def _plot(chart: Chart) -> Markup:
-    return Markup(svg(chart))  # matplotlib escapes texts
 
 
 def _chart_data(chart: Chart) -> object:

@@ -4,7 +4,7 @@ from include.clients.bulk import BulkStore
 from include.clients.experiments import Experiments
 from include.clients.ledger import Ledger
 from include.evaluation.snapshot import AnnotatorState, Snapshot
-from include.pages.render import plots, report
+from include.pages.report import plots, report
 from include.projects.model import Project
 from include.steps.quality import newest_snapshot
 

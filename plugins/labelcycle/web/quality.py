@@ -106,10 +106,12 @@ def project_page(project: str, request: Request, user: Reader, annotator: Annota
 @pages.get("/{project}/report")
 def report(project: str, user: Reader, annotator: Annotator = None) -> Response:
     """The same as one file."""
+    from include.pages import report as file
+
     shown = _shown(project, user)
     snapshot = _measured(shown)
     addresses = Addresses(cvat=shown.cvat, mlflow=shown.mlflow)  # from a file, no others lead anywhere
-    response = HTMLResponse(render.report(snapshot, _view(snapshot, annotator).annotator, addresses))
+    response = HTMLResponse(file.report(snapshot, _view(snapshot, annotator).annotator, addresses))
     name = quote(f"{project} {snapshot.made_at:%Y-%m-%d}.html")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
     response.headers["Cache-Control"] = "no-store"

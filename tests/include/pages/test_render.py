@@ -14,11 +14,10 @@ from include.pages.render import (
     image_page,
     notice_page,
     overview_page,
-    plots,
     quality_page,
-    report,
     unmeasured_page,
 )
+from include.pages.report import plots, report
 from include.pages.view import View
 from tests.include.pages import scene
 

@@ -8,7 +8,7 @@ import pytest
 
 from include.evaluation.snapshot import Snapshot
 from include.local.browser import Browser, chromium, open_browser
-from include.pages.render import report
+from include.pages.report import report
 from tests.include.clients.ledger.records import PROJECT
 from tests.include.pages import scene
 from tests.plugins.labelcycle.web.conftest import Airflow
