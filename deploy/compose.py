@@ -14,7 +14,7 @@ COMPOSE = ROOT / "docker-compose.yaml"
 OURS = "labelcycle"  # the image that the Dockerfile makes
 
 # $$, ${NAME}, ${NAME:-default} and ${NAME:?}: the forms that the file uses, of those that Docker knows.
-VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<rule>:[-?])(?P<default>[^}]*))?\})")
+VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<rule>:[-?]|-)(?P<default>[^}]*))?\})")
 
 
 class ComposeError(Exception):
@@ -65,6 +65,8 @@ def substitute(text: str, variables: Mapping[str, str]) -> str:
         if found["dollar"]:
             return "$"
         name, given = found["name"], variables.get(found["name"], "")
+        if found["rule"] == "-":  # the default is for what is not set; empty is a value
+            return variables.get(name, found["default"])
         if not given and found["rule"] != ":-":
             raise ComposeError(f"{name} is not set: set it in the env file")
         return given or found["default"]

@@ -37,7 +37,7 @@ def main() -> None:
 def make_bucket(name: str) -> None:
     """Make the bucket, unless it is there. The AWS variables say where and with which keys."""
     try:
-        with closing(boto3.client("s3")) as s3:
+        with closing(boto3.Session().client("s3")) as s3:
             if not _is_there(s3, name):
                 s3.create_bucket(Bucket=name)
     except (BotoCoreError, ClientError) as error:

@@ -157,6 +157,7 @@ def test_hooks_understand_the_connections() -> None:
         assert found[name].conn_type == "aws"
         assert found[name].extra_dejson["endpoint_url"] == VARIABLES[endpoint]
         assert json.loads(connections()[name])["login"] == VARIABLES["S3_ACCESS_KEY"]
+    assert found["aws_default"].extra_dejson["pages"] == "http://localhost:8333"  # what the host publishes to browsers
 
 
 def test_a_user_and_password_for_cvat_are_understood_too() -> None:
@@ -219,6 +220,7 @@ def test_celery_and_airflows_provider_fit_together() -> None:
 def test_variables_are_replaced_as_docker_does() -> None:
     # the Compose specification, "Interpolation"
     assert substitute("a ${B:-c}${D:-e} $$F", {"B": "b", "D": ""}) == "a be $F"
+    assert substitute("${D-e}${H-i}", {"D": ""}) == "i"
     with pytest.raises(ComposeError, match="G is not set"):
         substitute("${G:?}", {"G": ""})
 

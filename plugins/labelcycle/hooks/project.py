@@ -156,6 +156,13 @@ class ProjectClients:
         return MlflowHook(self.project.mlflow.connection).get_conn()
 
     @cached_property
+    def s3_for_pages(self) -> "S3Client":
+        """What signs addresses of images for people's browsers."""
+        from labelcycle.hooks.storage import signing_client
+
+        return signing_client(self.project.images.connection)
+
+    @cached_property
     def s3(self) -> "S3Client":
         """The images' connection, as boto3 has it."""
         from labelcycle.hooks.storage import s3_client

@@ -33,6 +33,20 @@ def s3_client(aws_conn_id: str) -> "S3Client":
     return client
 
 
+def signing_client(aws_conn_id: str) -> "S3Client":
+    """A client that signs addresses for people's browsers, and is asked nothing: of the endpoint `pages` in the
+    connection's extra, where browsers cannot reach the other. Raises WrongConnection for an endpoint that is none."""
+    hook = _hook(aws_conn_id)
+    if not (pages := hook.conn_config.extra_config.get("pages")):
+        return s3_client(aws_conn_id)
+    try:
+        session = hook.get_session()
+        client: S3Client = session.client("s3", endpoint_url=pages, region_name=hook.region_name, config=hook.config)
+    except ValueError as error:
+        raise WrongConnection(aws_conn_id, f"has wrong pages in its extra: {error}") from None
+    return client
+
+
 def bucket_access(aws_conn_id: str, bucket: str) -> BucketAccess:
     """How somebody else (CVAT, DVC) reads a bucket with the connection's keys. Raises WrongConnection without any."""
     hook = _hook(aws_conn_id)

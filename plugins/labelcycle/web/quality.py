@@ -190,8 +190,8 @@ def _read(clients: "ProjectClients") -> _Shown:
     project = clients.project
     return _Shown(
         snapshot=newest_snapshot(project, clients.store, clients.ledger),
-        s3=clients.s3,
-        bucket=_origin(_signed(clients.s3, f"{project.images.uri}x")),
+        s3=clients.s3_for_pages,
+        bucket=_origin(_signed(clients.s3_for_pages, f"{project.images.uri}x")),
         cvat=_known(lambda: CvatHook(project.cvat.connection).access().url),
         mlflow=_known(lambda: MlflowHook(project.mlflow.connection).address()),
     )

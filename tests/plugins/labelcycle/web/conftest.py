@@ -164,7 +164,7 @@ def measured(
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
     for name, value in bucket.environment.items():
         monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
+    client = boto3.Session().client("s3")  # the default session keeps the first keys that it saw
 
     def put(snapshot: Snapshot) -> Snapshot:
         own = replace(snapshot, project=PROJECT)

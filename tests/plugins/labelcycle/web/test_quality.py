@@ -85,6 +85,33 @@ def test_pictures_come_from_the_bucket_for_some_minutes(vera: httpx.Client, snap
     assert httpx.get(f"{bucket.endpoint_url}{signed.path}").is_client_error
 
 
+def test_browsers_may_know_the_bucket_by_another_address(
+    vera: httpx.Client, snapshot: Snapshot, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = bucket.endpoint_url.replace("127.0.0.1", "localhost")
+    connection = connection_to(bucket)
+    connection["extra"] = {**connection["extra"], "pages": outer}  # type: ignore[dict-item]
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    assert f"img-src 'self' data: {outer};" in vera.get(PAGE).headers["content-security-policy"]
+    image = snapshot.annotators[0].evaluation.worst[0].image_id
+    address = vera.get(f"{PAGE}/images/{image}/file").headers["location"]
+    assert address.startswith(f"{outer}/images/")
+    assert httpx.get(address).content == scene.picture(image)[0]
+
+
+def test_an_address_that_is_none_is_said_on_the_page(
+    vera: httpx.Client, snapshot: Snapshot, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connection_to(bucket)
+    connection["extra"] = {**connection["extra"], "pages": "localhost:8333"}  # type: ignore[dict-item]
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    answer = vera.get(PAGE)
+    assert answer.status_code == 500
+    assert (
+        "connection &#39;aws_default&#39; has wrong pages in its extra: Invalid endpoint: localhost:8333" in answer.text
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
