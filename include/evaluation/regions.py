@@ -22,7 +22,7 @@ def region_area(shape: Shape) -> float:
     """The area of a region in pixels²: a mask's by its pixels, any other's by its outline (Gauss)."""
     if shape.type is ShapeType.MASK:
         return float(sum(shape.points[1:-4:2]))
-    xs, ys = _outline(shape).T
+    xs, ys = ring_of(shape).T
     return abs(float(np.dot(xs, np.roll(ys, -1)) - np.dot(ys, np.roll(xs, -1)))) / 2
 
 
@@ -32,7 +32,7 @@ def runs_of(shape: Shape, width: int, height: int) -> Runs:
     if shape.type is ShapeType.MASK:
         packed: Runs = coco.encode(np.asfortranarray(bitmap(shape, width, height)))
         return packed
-    drawn: list[Runs] = coco.frPyObjects([_outline(shape).ravel().tolist()], height, width)
+    drawn: list[Runs] = coco.frPyObjects([ring_of(shape).ravel().tolist()], height, width)
     return drawn[0]
 
 
@@ -51,8 +51,8 @@ def bitmap(mask: Shape, width: int, height: int) -> NDArray[np.uint8]:
     return canvas
 
 
-def _outline(shape: Shape) -> Floats:
-    """float64[n, 2]: the corners."""
+def ring_of(shape: Shape) -> Floats:
+    """The corners of a rectangle, a polygon or what stands for an ellipse: float64[n, 2], x and y in pixels."""
     if shape.type is ShapeType.RECTANGLE:
         return np.array(corners_of(shape), dtype=np.float64)
     if shape.type is ShapeType.POLYGON:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.evaluation.columns import Ints, Kind, Objects, Sheet
+from include.evaluation.drawing import Drawing, drawing_of
 from include.evaluation.errors import NAMES, kinds_of_errors
 from include.evaluation.overlaps import Pairs
 from include.lifecycle.boxes import Box
-from include.lifecycle.shapes import ShapeType
 
 MOST = 100
 OF_CLASS = 5  # that show best what is wrong with a class, which may be too rare for the others to show it
@@ -17,12 +17,12 @@ OF_CLASS = 5  # that show best what is wrong with a class, which may be too rare
 @dataclass(frozen=True, slots=True)
 class Mark:
     """An object to draw: its class, the box around it (x1, y1, x2, y2) in pixels (None for a tag, which is nowhere),
-    the corners of a polygon (flat, in pixels; else none), and what is wrong with it: a name of `ErrorTypes`, `not
-    found` for an annotation that a wrong prediction is near to, None where nothing is. The score is a prediction's."""
+    how it is drawn where it is more than its box, and what is wrong with it: a name of `ErrorTypes`, `not found` for an
+    annotation that a wrong prediction is near to, None where nothing is. The score is a prediction's."""
 
     label: str
     box: Box | None
-    outline: tuple[float, ...]
+    drawing: Drawing | None
     wrong: str | None
     score: float | None = None
 
@@ -96,7 +96,7 @@ def _mark(sheet: Sheet, objects: Objects, row: int, wrong: str | None, *, scored
     return Mark(
         label=sheet.labels[objects.label[row]],
         box=None if objects.kind[row] == Kind.TAG else (x1, y1, x2, y2),
-        outline=shape.points if shape and shape.type is ShapeType.POLYGON else (),
+        drawing=drawing_of(shape) if shape else None,
         wrong=wrong,
         score=float(objects.score[row]) if scored else None,
     )

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from include.pages import formats, words
 from include.pages.addresses import Addresses
 from include.pages.charts import Chart
-from include.pages.view import View, drawn, greatest
+from include.pages.view import View, drawn, greatest, path
 
 STATIC = Path(__file__).parent / "static"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -79,7 +79,7 @@ def _environment() -> Environment:
         *(formats.moment, formats.age, formats.file_name, formats.shorter),
     ):
         environment.filters[form.__name__] = form
-    environment.filters["drawn"] = drawn
+    environment.filters.update(drawn=drawn, path=path)
     environment.globals.update(
         words=words, greatest=greatest, chart_data=_chart_data, style=_style, versioned=_versioned
     )

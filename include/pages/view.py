@@ -6,6 +6,7 @@ from functools import cached_property
 
 from include.evaluation.confusion import Confusion
 from include.evaluation.detection import Scores
+from include.evaluation.drawing import Drawing
 from include.evaluation.lint import Finding
 from include.evaluation.snapshot import AnnotatorState, FunnelStage, Snapshot, StageCount
 from include.evaluation.worst import Mark, WorstImage
@@ -180,6 +181,17 @@ class View:
 def drawn(marks: Sequence[Mark]) -> list[Mark]:
     """Those that are somewhere; right ones first, so that wrong ones lie over them."""
     return sorted((mark for mark in marks if mark.box), key=lambda mark: mark.wrong is not None)
+
+
+def path(drawing: Drawing) -> str:
+    """The data of an SVG path: closed rings, and dots where points are."""
+    rings = [f"M{' '.join(map(_short, ring))}Z" for ring in drawing.rings]
+    xs, ys = drawing.points[::2], drawing.points[1::2]
+    return "".join([*rings, *(f"M{_short(x)} {_short(y)}h0" for x, y in zip(xs, ys, strict=True))])
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def greatest(grids: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, float]:

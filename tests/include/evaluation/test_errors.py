@@ -7,6 +7,7 @@ from hypothesis import given
 
 from include.evaluation.columns import sheet
 from include.evaluation.confusion import Confusion, confusion
+from include.evaluation.drawing import Drawing
 from include.evaluation.errors import ErrorTypes, error_types
 from include.evaluation.overlaps import pairs_of
 from include.evaluation.places import GRID, Places, SizeCounts, by_size, places
@@ -127,9 +128,9 @@ def test_the_worst_image_comes_first_with_what_to_draw() -> None:
     half = reviewed([(TRUE, 0.9)], [(TRUE, 1), (FAR, 2)], image_id="half")
     first, second = worst([fine, half, bad])
     assert (first.image_id, first.errors, second.image_id, second.errors) == ("bad", 2, "half", 1)
-    assert first.predicted == (Mark("word", (50, 50, 60, 60), (), "background", 0.6),)
-    assert first.final == (Mark("word", (0, 0, 10, 10), (), "missed"),)
-    assert second.predicted == (Mark("word", (0, 0, 10, 10), (), None, 0.9),)
+    assert first.predicted == (Mark("word", (50, 50, 60, 60), None, "background", 0.6),)
+    assert first.final == (Mark("word", (0, 0, 10, 10), None, "missed"),)
+    assert second.predicted == (Mark("word", (0, 0, 10, 10), None, None, 0.9),)
 
 
 def test_an_annotation_near_a_wrong_prediction_is_not_found_but_not_missed() -> None:
@@ -140,7 +141,7 @@ def test_an_annotation_near_a_wrong_prediction_is_not_found_but_not_missed() -> 
 def test_polygons_keep_their_corners_and_tags_are_nowhere() -> None:
     triangle = Shape("word", ShapeType.POLYGON, (10, 10, 60, 10, 10, 60))
     (only,) = worst([reviewed([(Shape("sign", ShapeType.TAG, ()), 0.5)], [(triangle, 1)])])
-    assert only.final[0].outline == triangle.points
+    assert only.final[0].drawing == Drawing(rings=(triangle.points,))
     assert only.predicted[0].box is None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.evaluation.drawing import Drawing
 from include.evaluation.snapshot import Snapshot, from_json, to_json
 from include.pages.addresses import Addresses
 from include.pages.render import (
@@ -18,7 +19,7 @@ from include.pages.render import (
     unmeasured_page,
 )
 from include.pages.report import plots, report
-from include.pages.view import View
+from include.pages.view import View, path
 from tests.include.pages import scene
 
 ADDRESSES = Addresses("/labelcycle", "", "https://cvat.example.com", "https://mlflow.example.com")
@@ -258,3 +259,8 @@ def test_plots_are_svg_by_name() -> None:
     found = plots(scene.named("word"))
     assert set(found) == {"timeline-0", "timeline-1", "timeline-2", "errors", "outcomes-class", "outcomes-person"}
     assert all(text.startswith("<svg") and text.rstrip().endswith("</svg>") for text in found.values())
+
+
+def test_rings_are_closed_and_points_are_dots() -> None:
+    drawing = Drawing(rings=((0, 0, 10, 0, 10, 5.5), (2, 2, 3, 2, 3, 3)), points=(1, 2.04))
+    assert path(drawing) == "M0 0 10 0 10 5.5ZM2 2 3 2 3 3ZM1 2h0"
