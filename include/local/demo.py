@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.clients.cvat import CvatAccess, CvatClient
-from include.evaluation.snapshot import from_json
+from include.evaluation.snapshot import Snapshot, from_json
 from include.local.days import land, review
 from include.local.processes import ServerFailed
 from include.local.records import PROJECT, DayRecord, day_records, expectations
@@ -44,12 +44,12 @@ def demo(folder: Path) -> int:
         with embedded(folder, anew=True) as stack:
             print(f"The stack runs on {folder}; its logs are in {folder / 'logs'}.")
             records = play(stack)
-            keep_report(stack)
+            snapshot = keep_report(stack)
     except (DayFailed, InUse, ServerFailed) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     problems = expectations(records)
-    print(report(records, folder, time.monotonic() - begun))
+    print(report(records, snapshot, folder, time.monotonic() - begun))
     for problem in problems:
         print(f"Not as it should be: {problem}", file=sys.stderr)
     return 1 if problems else 0
@@ -71,7 +71,9 @@ def play_day(stack: Stack, dags: "dict[str, DAG]", number: int) -> None:
     """One day: what lands, ingest, people, evaluate, release. Raises DayFailed where a DAG run does not succeed."""
     print(f"\nday {number}  {land(stack, number)} files land in s3://street-signs/incoming/")
     run(stack, dags, f"day {number}", "ingest_street_signs")
-    print(f"day {number}  the reviewer             completed {review(stack).jobs} jobs", flush=True)
+    done = review(stack)
+    words = f"completed {done.jobs} jobs, and {done.ground_truths} ground truths"
+    print(f"day {number}  the reviewer             {words}", flush=True)
     run(stack, dags, f"day {number}", "evaluate_street_signs")
     run(stack, dags, f"day {number}", "release_street_signs")
 
@@ -83,8 +85,9 @@ def export(stack: Stack, dags: "dict[str, DAG]") -> None:
     run(stack, dags, "the end", "export_annotations", form)
 
 
-def keep_report(stack: Stack) -> None:
-    """Write the project's report on one page into the stack's folder. Raises DayFailed where there is no snapshot."""
+def keep_report(stack: Stack) -> Snapshot:
+    """Write the project's report on one page into the stack's folder, and say what it shows. Raises DayFailed where
+    there is no snapshot."""
     ledger = stack.ledger()
     try:
         kept = ledger.snapshots.newest(PROJECT)
@@ -92,7 +95,9 @@ def keep_report(stack: Stack) -> None:
         ledger.engine.dispose()
     if kept is None:
         raise DayFailed(f"evaluate_{PROJECT} has kept no snapshot: {stack.folder / 'logs' / 'airflow.log'} says why")
-    (stack.folder / REPORT).write_text(quality_report(from_json(stack.read_text(kept.uri))), encoding="utf-8")
+    snapshot = from_json(stack.read_text(kept.uri))
+    (stack.folder / REPORT).write_text(quality_report(snapshot), encoding="utf-8")
+    return snapshot
 
 
 def cvat_project(stack: Stack) -> int:

@@ -29,7 +29,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a person did: jobs completed, and objects kept, edited (box or text), relabelled, deleted, added."""
+    """What a person did: jobs completed, and objects kept, edited (box or text), relabelled, deleted, added; and ground
+    truths, where nothing is drawn before, with the objects drawn in them."""
 
     jobs: int
     kept: int
@@ -37,6 +38,8 @@ class Reviewed:
     relabelled: int
     deleted: int
     added: int
+    ground_truths: int = 0
+    drawn: int = 0
 
 
 def register(url: str, account: Account) -> int:
@@ -66,14 +69,17 @@ def review_jobs(url: str, account: Account, truth: Mapping[str, Sequence[TrueObj
             for job in client.jobs.list(assignee=account.username, stage="annotation")
             if job.state != "completed" and job.assignee.username == account.username
         ]
-        frames = [edits for job in jobs for edits in _complete(job, truth, seed)]
+        done = [(job.type == "ground_truth", _complete(job, truth, seed)) for job in jobs]
+    frames = [edits for is_blind, edited in done if not is_blind for edits in edited]
     return Reviewed(
-        jobs=len(jobs),
+        jobs=sum(not is_blind for is_blind, _ in done),
         kept=sum(len(edits.kept) for edits in frames),
         edited=sum(len(edits.edited) for edits in frames),
         relabelled=sum(len(edits.relabelled) for edits in frames),
         deleted=sum(len(edits.deleted) for edits in frames),
         added=sum(len(edits.added) for edits in frames),
+        ground_truths=sum(is_blind for is_blind, _ in done),
+        drawn=sum(len(edits.added) for is_blind, edited in done if is_blind for edits in edited),
     )
 
 

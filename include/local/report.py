@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from include.evaluation.snapshot import Snapshot
 from include.local.records import DayRecord
 
 REPORT = "report.html"  # in the stack's folder
 Row = tuple[str, ...]
 
 
-def report(records: Sequence[DayRecord], folder: Path, seconds: float) -> str:
+def report(records: Sequence[DayRecord], snapshot: Snapshot, folder: Path, seconds: float) -> str:
     """The tables as text."""
     images: list[Row] = [
         ("day", "found", "batched", "quarantined", "tasks", "automatic", "by people", "in audit", "released")
@@ -28,6 +29,7 @@ def report(records: Sequence[DayRecord], folder: Path, seconds: float) -> str:
         "the reviewer\nwould have left)", _spared(records),
         "\nWhat scores are worth, learnt by the end of a day from people's reviews (held out)", _calibrations(records),
         "\nThe annotator so far, against jobs that people completed (weighted for the whole)", _figures(records),
+        "\nThe same on images that the reviewer labelled once more, without seeing its predictions", _blind(snapshot),
         _next(folder, seconds),
     ]  # fmt: skip
     return "\n".join(parts)
@@ -74,6 +76,20 @@ def _figures(records: Sequence[DayRecord]) -> str:
         share = record.evaluation.coverage.share_measured
         measured = "-" if share is None else f"{share:.0%}"
         rows.append((str(number), *(_figure(value) for value in (*f1, figures.micro.rates.f1)), measured))
+    return _table(rows)
+
+
+def _blind(snapshot: Snapshot) -> str:
+    """On the images of which there are both, what the reviews say and what the blind labels say."""
+    rows: list[Row] = [("class", "F1 reviewed", "F1 blind", "mean IoU reviewed", "mean IoU blind")]
+    for blind in (state.blind for state in snapshot.annotators if state.blind):
+        if not (blind.reviewed and blind.beside):
+            continue
+        for label in (*sorted(blind.reviewed.by_class), None):
+            both = [one.by_class.get(label) if label else one.micro for one in (blind.reviewed, blind.beside)]
+            f1 = [_figure(one.rates.f1 if one else None) for one in both]
+            iou = [_figure(one.rates.mean_iou if one else None) for one in both]
+            rows.append((label or "micro", *f1, *iou))
     return _table(rows)
 
 

@@ -156,6 +156,6 @@ def test_in_a_ground_truth_everything_is_drawn_on_its_own_frames(admin: Client, 
     )
     made, _ = admin.api_client.jobs_api.create(request)
     reviewed = review_jobs(cvat.url, ANNA, {"three.jpg": (EXIT,)}, SEED)
-    assert reviewed == Reviewed(jobs=1, kept=0, edited=0, relabelled=0, deleted=0, added=1)
+    assert reviewed == Reviewed(0, 0, 0, 0, 0, 0, ground_truths=1, drawn=1)
     drawn, _ = admin.api_client.jobs_api.retrieve_annotations(made.id)
     assert [(shape.frame, str(shape.source)) for shape in drawn.shapes] == [(2, "manual")]
