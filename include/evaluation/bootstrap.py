@@ -5,8 +5,10 @@ many images that is drawing with replacement (Chamandy et al. 2012, Estimating U
 and images can be taken block by block. Objects of one image are not independent, so images are drawn and not objects.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import fmean
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -51,12 +53,27 @@ def interval(drawn: Floats) -> Interval | None:
     return Interval(float(low), float(high), float(known.std()))
 
 
-def at_the_end(value: float, images: int) -> Interval:
+def at_the_end(value: float, images: float) -> Interval:
     """The interval of a share that is 0 or 1 on every one of so many images: drawing them again says nothing, and
-    Clopper and Pearson's exact bound (1934) does. Its other side is 0.025^(1/n) away from nothing."""
+    Clopper and Pearson's exact bound (1934) does. Its other side is 0.025^(1/n) away from nothing. Of images of unequal
+    weight n is Kish's effective number (1965, Survey Sampling): (sum of weights)² / sum of squared weights."""
     reach = 1 - 0.025 ** (1 / images)
     low, high = (value - reach, value) if value > 0.5 else (value, value + reach)
     return Interval(low, high, reach / _SIDES)
+
+
+def harmonic(precision: Interval, recall: Interval) -> Interval:
+    """The interval of F1, their harmonic mean, where both are at the same end, 0 or 1."""
+    low, high = (
+        2 * p * r / (p + r) if p + r else 0.0 for p, r in ((precision.low, recall.low), (precision.high, recall.high))
+    )
+    return Interval(low, high, (high - low) / _SIDES)
+
+
+def mean_interval(found: Sequence[Interval]) -> Interval:
+    """The interval of the mean of some figures, as if their errors went together: where they do not, it is wider than
+    need be."""
+    return Interval(*(fmean(getattr(one, name) for one in found) for name in ("low", "high", "error")))
 
 
 @cache

@@ -1,21 +1,23 @@
 """Detection: how right an annotator's predictions are, by class and as a whole, for all finished images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.bootstrap import Interval, at_the_end, draws, interval
+from include.evaluation.bootstrap import Interval, at_the_end, draws, harmonic, interval, mean_interval
 from include.evaluation.columns import Floats
 from include.evaluation.tally import COUNTS, Tally
+
+_SHARES = ("precision", "recall", "f1")  # the figures that have an interval
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Precision, recall, F1 and the mean overlap (IoU; OKS for points) of matched pairs, each in 0..1.
 
-    Without ground truth all are None: there is nothing to be right about. With ground truth and no
-    prediction, precision is 0, as in COCO. Without a match that has a place, as tags have none, the mean IoU is None.
+    Without predictions precision is None, without ground truth recall and F1 are: nothing can be right. Without a match
+    that has a place, as tags have none, the mean IoU is None.
     """
 
     precision: float | None = None
@@ -37,8 +39,9 @@ class Intervals:
 class Scores:
     """The rates of a class, or of all classes taken as one (micro), and what they come from.
 
-    The support is the number of annotations that were looked at, on so many images. True positives, false positives and
-    false negatives are weighted: they estimate the numbers in all finished images, seen and unseen.
+    The support is the number of annotations that were looked at, on so many images; precision comes from so many
+    predictions, on so many images. True positives, false positives and false negatives are weighted: they estimate the
+    numbers in all finished images, seen and unseen.
     """
 
     rates: Rates
@@ -48,19 +51,31 @@ class Scores:
     fn: float
     intervals: Intervals = Intervals()
     images: int = 0
+    predictions: int = 0
+    images_predicted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Scores by class, sorted by name; micro: over the objects of all classes; macro: the mean over the
-    classes with ground truth; worst: the one of these with the lowest F1, None where there is none. Without images
-    drawn again there are no intervals."""
+    """Scores by class, sorted by name; micro: over the objects of all classes; macro: of each figure the mean over the
+    classes that have it; worst: the class with the lowest F1, None where none has one. Without images drawn again there
+    are no intervals."""
 
     by_class: Mapping[str, Scores]
     micro: Scores
     macro: Rates
     worst: str | None
     macro_intervals: Intervals = Intervals()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Objects:
+    """Annotations, or predictions, of each label and then of all, float64[labels + 1] each: how many there are, on how
+    many images, and Kish's effective number of these images."""
+
+    count: Floats
+    images: Floats
+    effective: Floats
 
 
 def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
@@ -71,11 +86,10 @@ def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
     Hájek's (1971).
     """
     totals = _table((found.weights @ found.counts)[None])[0]
-    support = _table(np.asarray(found.counts.sum(axis=0), dtype=np.float64)[None])[0, 0]
     rates = _rates(totals[None])[0]
     drawn = _rates(_table(draws(found.counts, found.weights, seed))) if seed is not None else None
-    images = _images(found)
-    all_scores = [_scores(place, totals, support, images, rates, drawn) for place in range(len(found.labels) + 1)]
+    seen = _objects(found, 0), _objects(found, 1)
+    all_scores = [_scores(place, totals, *seen, rates, drawn) for place in range(len(found.labels) + 1)]
     by_class = {label: one for label, one in zip(found.labels, all_scores, strict=False) if _is_there(one)}
     f1 = {label: one.rates.f1 for label, one in by_class.items() if one.rates.f1 is not None}
     return Figures(
@@ -83,7 +97,7 @@ def detection_figures(found: Tally, *, seed: int | None = 0) -> Figures:
         micro=all_scores[-1],
         macro=_macro(rates),
         worst=min(f1, key=lambda label: f1[label], default=None),
-        macro_intervals=_macro_intervals(rates, drawn, images),
+        macro_intervals=_macro_intervals(drawn, [one.intervals for one in by_class.values()]),
     )
 
 
@@ -109,13 +123,10 @@ def _f1(table: Floats) -> Floats:
 
 
 def _rates(table: Floats) -> Floats:
-    """float64[n, 4, labels + 1]: precision, recall, F1, mean overlap; NaN where there is no ground truth."""
+    """float64[n, 4, labels + 1]: precision, recall, F1, mean overlap; NaN where there is none."""
     truth, predicted, right, placed, overlap = (table[:, place] for place in range(COUNTS))
-    precision = np.where(predicted > 0, _ratio(right, predicted), 0.0)
-    f1, mean_overlap = _ratio(2 * right, truth + predicted), _ratio(overlap, placed)
-    rates = np.stack([precision, _ratio(right, truth), f1, mean_overlap], 1)
-    rates[np.broadcast_to((truth <= 0)[:, None], rates.shape)] = np.nan
-    return rates
+    f1 = np.where(truth > 0, _f1(table), np.nan)
+    return np.stack([_ratio(right, predicted), _ratio(right, truth), f1, _ratio(overlap, placed)], 1)
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
@@ -123,23 +134,29 @@ def _ratio(a: Floats, b: Floats) -> Floats:
     return found
 
 
-def _images(found: Tally) -> Floats:
-    """float64[labels + 1]: on how many images each label has annotations, and any has."""
-    truth = found.counts[:, : len(found.labels)] > 0
-    by_label = np.asarray(truth.sum(axis=0), dtype=np.float64).ravel()
-    return np.append(by_label, np.count_nonzero(np.asarray(truth.sum(axis=1))))
+def _objects(found: Tally, part: int) -> _Objects:
+    """Those that are counted in this part of a tally's columns."""
+    counts = found.counts[:, part * len(found.labels) : (part + 1) * len(found.labels)]
+    has, has_any = (counts > 0).astype(np.float64), np.asarray(counts.sum(axis=1)).ravel() > 0
+    images, weights, squares = (
+        np.append(found.weights**power @ has, found.weights**power @ has_any) for power in range(3)
+    )
+    return _Objects(np.append(counts.sum(axis=0), counts.sum()), images, _ratio(weights**2, squares))
 
 
-def _scores(place: int, totals: Floats, support: Floats, images: Floats, rates: Floats, drawn: Floats | None) -> Scores:
+def _scores(place: int, totals: Floats, true: _Objects, found: _Objects, rates: Floats, drawn: Floats | None) -> Scores:
     truth, predicted, right, *_ = (float(value) for value in totals[:, place])
+    effective = float(found.effective[place]), float(true.effective[place])
     return Scores(
         rates=Rates(*(_known(value) for value in rates[:, place])),
-        support=round(float(support[place])),
+        support=round(float(true.count[place])),
         tp=right,
         fp=max(predicted - right, 0.0),
         fn=max(truth - right, 0.0),
-        intervals=_intervals(rates[:, place], None if drawn is None else drawn[:, :, place], float(images[place])),
-        images=round(float(images[place])),
+        intervals=Intervals() if drawn is None else _intervals(drawn[:, :, place], *effective),
+        images=round(float(true.images[place])),
+        predictions=round(float(found.count[place])),
+        images_predicted=round(float(found.images[place])),
     )
 
 
@@ -151,24 +168,34 @@ def _macro(rates: Floats) -> Rates:
     return Rates(*(_known(float(value)) for value in _mean(rates[None, :, :-1])[0]))
 
 
-def _macro_intervals(rates: Floats, drawn: Floats | None, images: Floats) -> Intervals:
-    means = None if drawn is None else _mean(drawn[:, :, :-1])
-    of_classes = images[:-1][images[:-1] > 0]
-    return _intervals(_mean(rates[None, :, :-1])[0], means, float(of_classes.min()) if len(of_classes) else 0.0)
+def _intervals(drawn: Floats, predicted: float, annotated: float) -> Intervals:
+    """Those of precision, recall and F1, by their values in each draw, float64[draws, 4], and by the effective numbers
+    of images with predictions and with annotations."""
+    precision, recall, f1 = (interval(drawn[:, place]) for place in range(len(_SHARES)))
+    precision, recall = _told(precision, predicted), _told(recall, annotated)
+    if f1 and recall and _is_at_end(f1):
+        f1 = harmonic(precision or Interval(0.0, 1.0, 0.0), recall)
+    return Intervals(precision, recall, f1)
 
 
-def _intervals(rates: Floats, drawn: Floats | None, images: float) -> Intervals:
-    """Those of precision, recall and F1, by their values in each draw, float64[draws, 4]."""
+def _told(found: Interval | None, images: float) -> Interval | None:
+    return at_the_end(found.low, images) if found and _is_at_end(found) else found
+
+
+def _is_at_end(found: Interval) -> bool:
+    return found.low == found.high in (0.0, 1.0)
+
+
+def _macro_intervals(drawn: Floats | None, of_classes: Sequence[Intervals]) -> Intervals:
+    """Those of the means; where all draws say the same, the classes' own intervals tell how sure that is."""
     if drawn is None:
         return Intervals()
-    found = [interval(drawn[:, one]) for one in range(3)]
-    ends = [one and one.low == one.high in (0.0, 1.0) for one in found]
-    return Intervals(
-        *(
-            at_the_end(float(rate), round(images)) if end else one
-            for one, end, rate in zip(found, ends, rates[:3], strict=True)
-        )
-    )
+    means = _mean(drawn[:, :, :-1])
+    found = {name: interval(means[:, place]) for place, name in enumerate(_SHARES)}
+    for name, one in found.items():
+        if one and one.low == one.high:
+            found[name] = mean_interval([own for each in of_classes if (own := getattr(each, name))])
+    return Intervals(**found)
 
 
 def _mean(rates: Floats) -> Floats:

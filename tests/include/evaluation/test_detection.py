@@ -79,19 +79,34 @@ def test_predictions_under_the_minimum_score_do_not_count() -> None:
     assert figures_of([image], EvaluationSettings(min_score=0.4)).micro.fp == 1
 
 
-def test_a_class_without_ground_truth_has_no_rates_and_is_not_averaged_in() -> None:
+def test_a_class_without_ground_truth_has_a_precision_of_zero_and_no_other_rate() -> None:
     image = reviewed([(HIT, 0.9), (replace(MISS, label="number"), 0.8)], [(HIT, 1)])
     figures = figures_of([image])
-    assert figures.by_class["number"].rates == Rates(None, None, None, None)
+    assert figures.by_class["number"].rates == Rates(precision=0.0)
     assert figures.by_class["number"].fp == 1
-    assert figures.macro == Rates(1.0, 1.0, 1.0, 1.0)
+    assert figures.macro == Rates(0.5, 1.0, 1.0, 1.0)  # each figure over the classes that have it
     assert figures.micro.rates.precision == 0.5  # its false positive is one all the same
     assert figures.worst == "word"
 
 
-def test_a_class_without_predictions_has_precision_zero_as_in_coco() -> None:
+def test_a_class_without_predictions_has_no_precision() -> None:
     figures = figures_of([reviewed([], [(HIT, 1)])])
-    assert figures.by_class["word"].rates == Rates(precision=0.0, recall=0.0, f1=0.0, mean_iou=None)
+    assert figures.by_class["word"].rates == Rates(precision=None, recall=0.0, f1=0.0, mean_iou=None)
+
+
+def test_predictions_and_their_images_are_counted_apart_from_annotations() -> None:
+    images = [
+        reviewed([(HIT, 0.9), (MISS, 0.8)], [(HIT, 1)], image_id="a", weight=4.0),
+        reviewed([(replace(HIT, label="number"), 0.9)], [(HIT, 1), (MISS, 2)], image_id="b"),
+        reviewed([], [(HIT, 1)], image_id="c"),
+    ]
+    figures = figures_of(images)
+    found = {**figures.by_class, "micro": figures.micro}
+    assert {name: (one.support, one.images, one.predictions, one.images_predicted) for name, one in found.items()} == {
+        "number": (0, 0, 1, 1),
+        "word": (4, 3, 2, 1),
+        "micro": (4, 3, 3, 2),
+    }
 
 
 def test_tags_have_no_place_and_so_no_mean_iou() -> None:

@@ -3,11 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_array
+from scipy.stats import binomtest
 
-from include.evaluation.bootstrap import DRAWS, draws, interval
+from include.evaluation.bootstrap import DRAWS, Interval, draws, interval
 from include.evaluation.columns import sheet
-from include.evaluation.detection import detection_figures
+from include.evaluation.detection import Figures, detection_figures
 from include.evaluation.overlaps import pairs_of
 from include.evaluation.reviewed import ReviewedImage
 from include.evaluation.tally import right_pairs, tally
@@ -85,3 +87,70 @@ def test_a_figure_without_any_error_is_as_sure_as_its_images_are_many() -> None:
     nothing = detection_figures(tally(none, right_pairs(none, pairs_of(none), 0.5))).micro.intervals.f1
     assert nothing
     assert (nothing.low, round(nothing.high, 4)) == (0.0, 0.3085)
+
+
+def figures(images: list[ReviewedImage]) -> Figures:
+    seen = sheet(images)
+    return detection_figures(tally(seen, right_pairs(seen, pairs_of(seen), 0.5)))
+
+
+def seldom_predicted(predictions: int, images: int, *, right: bool) -> Figures:
+    """Each image has an object, and some a prediction."""
+    place = HIT if right else FAR
+    return figures(
+        [reviewed([(place, 0.9)][: number < predictions], [(HIT, 1)], image_id=f"{number}") for number in range(images)]
+    )
+
+
+def exact(right: int, of: int) -> object:
+    """Clopper and Pearson's interval, by SciPy."""
+    found = binomtest(right, of).proportion_ci(0.95, method="exact")
+    return pytest.approx((found.low, found.high))
+
+
+def ends(found: Interval | None) -> tuple[float, float]:
+    assert found
+    return found.low, found.high
+
+
+@pytest.mark.parametrize("predictions", [1, 2, 3, 4, 10])
+def test_precision_is_as_sure_as_there_are_images_with_predictions(predictions: int) -> None:
+    good = seldom_predicted(predictions, 400, right=True)
+    bad = seldom_predicted(predictions, 400, right=False)
+    for scores in (good.by_class["word"], good.micro):
+        assert ends(scores.intervals.precision) == exact(predictions, predictions)
+    for scores in (bad.by_class["word"], bad.micro):
+        assert ends(scores.intervals.precision) == exact(0, predictions)
+        assert ends(scores.intervals.recall) == exact(0, 400)
+    # were precision 0.60 and recall 0.009, F1 would be 0.018
+    precision, recall = binomtest(0, predictions).proportion_ci().high, binomtest(0, 400).proportion_ci().high
+    f1 = 2 * precision * recall / (precision + recall)
+    assert ends(bad.by_class["word"].intervals.f1) == pytest.approx((0, f1))
+
+
+def test_without_predictions_recall_is_surely_low_and_f1_by_what_precision_could_be() -> None:
+    intervals = seldom_predicted(0, 20, right=True).by_class["word"].intervals
+    assert intervals.precision is None
+    high = binomtest(0, 20).proportion_ci().high
+    assert ends(intervals.recall) == exact(0, 20)
+    assert ends(intervals.f1) == pytest.approx((0, 2 * high / (1 + high)))
+
+
+def test_images_of_unequal_weight_count_as_fewer() -> None:
+    """Nine of weight 1 and one of weight 3 are, by Kish, 12² / 18 = 8."""
+    images = [reviewed([(HIT, 0.9)], [(HIT, 1)], image_id=f"{n}", weight=3.0 if n == 0 else 1.0) for n in range(10)]
+    intervals = figures(images).by_class["word"].intervals
+    assert ends(intervals.precision) == ends(intervals.recall) == exact(8, 8)
+    # a thousand reviewed images and five audits of weight 100: 1500² / 51000 = 44.1
+    many = [reviewed([(HIT, 0.9)], [(HIT, 1)], image_id=f"{n}", weight=100.0 if n < 5 else 1.0) for n in range(1005)]
+    low, _ = ends(figures(many).micro.intervals.recall)
+    assert binomtest(44, 44).proportion_ci().low < low < binomtest(45, 45).proportion_ci().low
+
+
+def test_the_mean_of_classes_that_are_all_right_is_as_sure_as_they_are() -> None:
+    """Of ten images with a word one has a number, too: the mean of Clopper and Pearson's 0.6915 and 0.025."""
+    number = box(20, 20, 30, 30, "number")
+    images = [reviewed([(HIT, 0.9)], [(HIT, 1)], image_id=f"{n}") for n in range(9)]
+    images.append(reviewed([(HIT, 0.9), (number, 0.8)], [(HIT, 1), (number, 2)], image_id="9"))
+    for found in (figures(images).macro_intervals.precision, figures(images).macro_intervals.f1):
+        assert ends(found) == pytest.approx(((0.6915 + 0.025) / 2, 1.0), abs=1e-4)
