@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import fmean
 
-from include.evaluation.bootstrap import Interval
-from include.evaluation.detection import Figures
+from include.evaluation.bootstrap import Interval, mean_interval
+from include.evaluation.detection import Figures, Scores
 from include.projects.gates import EACH, MACRO, MICRO, FigureGate
 
 _SIDES = 1.96  # standard errors to each side of a figure: 95 % of a normal distribution
@@ -49,7 +50,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A figure of a class, with what it comes from: so many annotations, on so many images."""
+    """A figure of a class, with what it comes from: so many annotations (precision: predictions), on so many images."""
 
     value: float
     interval: Interval
@@ -72,8 +73,9 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """What the gates say of figures, a verdict a class; the baseline's come from other images.
 
-    A gate fails only where the whole interval is beyond the limit. Of less than `min_support` annotations or of five
-    images, here or in the baseline, nothing is told. A relative gate says nothing where there is no baseline.
+    A gate fails only where the whole interval is beyond the limit. Of less than `min_support` annotations (precision:
+    predictions) or of five images, here or in the baseline, nothing is told. A macro gate is about the mean over the
+    classes of which there is enough, here and in the baseline. A relative gate says nothing where there is no baseline.
     """
     return tuple(_verdicts(figures, baseline, gates, min_support))
 
@@ -90,20 +92,21 @@ def _verdicts(
 
 
 def _verdict(gate: FigureGate, label: str, figures: Figures, baseline: Baseline | None, min_support: int) -> Verdict:
-    own = _measured(figures, gate, label)
+    against = figures if baseline is None or gate.drop_at_most is None else baseline.figures
+    if gate.label == MACRO:
+        own, other = _means(figures, against, gate.figure, min_support)
+    else:
+        own, other = (_measured(_scores(one, gate, label), gate.figure) for one in (figures, against))
     if own is None:
-        return Verdict(gate, label, Standing.TOO_FEW, None, None, _counts(figures, gate, label)[0])
+        return Verdict(gate, label, Standing.TOO_FEW, None, None, 0)
     told = Verdict(gate, label, Standing.TOO_FEW, own.value, own.interval, own.support)
-    if not own.is_enough(min_support):
+    if other is None or not own.is_enough(min_support) or not other.is_enough(min_support):
         return told
     if gate.at_least is not None:
-        standing = _standing(own.value - gate.at_least, own.interval.high - gate.at_least)
-        return replace(told, standing=standing)
-    other = _measured(baseline.figures, gate, label) if baseline else None
-    if other is None or not other.is_enough(min_support) or gate.drop_at_most is None:
-        return told
+        return replace(told, standing=_standing(own.value - gate.at_least, own.interval.high - gate.at_least))
     low, high = difference(own.value, own.interval, other.value, other.interval)
-    standing = _standing(own.value - other.value + gate.drop_at_most, high + gate.drop_at_most)
+    allowed = gate.drop_at_most or 0.0
+    standing = _standing(own.value - other.value + allowed, high + allowed)
     return replace(told, standing=standing, baseline=other.value, difference=(low, high))
 
 
@@ -114,24 +117,42 @@ def _standing(beyond: float, at_best: float) -> Standing:
     return Standing.FAILED if at_best < -_EVEN else Standing.UNSURE
 
 
-def _measured(figures: Figures, gate: FigureGate, label: str) -> _Measured | None:
-    """None where there is no ground truth, or hardly any of the images drawn again had some."""
-    if gate.label == MACRO:
-        rates, intervals = figures.macro, figures.macro_intervals
-    elif scores := figures.micro if gate.label == MICRO else figures.by_class.get(label):
-        rates, intervals = scores.rates, scores.intervals
-    else:
+def _scores(figures: Figures, gate: FigureGate, label: str) -> Scores | None:
+    return figures.micro if gate.label == MICRO else figures.by_class.get(label)
+
+
+def _measured(scores: Scores | None, figure: str) -> _Measured | None:
+    """None where there is no such figure."""
+    if scores is None:
         return None
-    value, interval = getattr(rates, gate.figure), getattr(intervals, gate.figure)
+    value, interval = getattr(scores.rates, figure), getattr(scores.intervals, figure)
     if value is None or interval is None:
         return None
-    return _Measured(value, interval, *_counts(figures, gate, label))
+    if figure == "precision":
+        return _Measured(value, interval, scores.predictions, scores.images_predicted)
+    return _Measured(value, interval, scores.support, scores.images)
 
 
-def _counts(figures: Figures, gate: FigureGate, label: str) -> tuple[int, int]:
-    """Annotations, and images with some."""
-    scores = figures.micro if gate.label in (MICRO, MACRO) else figures.by_class.get(label)
-    return (scores.support, scores.images) if scores else (0, 0)
+def _means(
+    figures: Figures, against: Figures, figure: str, min_support: int
+) -> tuple[_Measured, _Measured] | tuple[None, None]:
+    """The means over the classes of which both have enough; None where there is no such class."""
+    own, other = [], []
+    for label, scores in figures.by_class.items():
+        one, two = _measured(scores, figure), _measured(against.by_class.get(label), figure)
+        if one and two and one.is_enough(min_support) and two.is_enough(min_support):
+            own.append(one)
+            other.append(two)
+    return (_mean(own), _mean(other)) if own else (None, None)
+
+
+def _mean(found: Sequence[_Measured]) -> _Measured:
+    return _Measured(
+        value=fmean(one.value for one in found),
+        interval=mean_interval([one.interval for one in found]),
+        support=sum(one.support for one in found),
+        images=min(one.images for one in found),
+    )
 
 
 def _sentence(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
@@ -149,14 +170,18 @@ def _sentence(verdict: Verdict, baseline: Baseline | None, min_support: int) -> 
 
 
 _FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
-_CLASSES = {MICRO: "all objects", MACRO: "the mean class"}
+_CLASSES = {MICRO: "all objects", MACRO: "the mean of classes with enough support"}
 
 
 def _too_few(verdict: Verdict, baseline: Baseline | None, min_support: int) -> str:
+    objects = "predictions" if verdict.gate.figure == "precision" else "objects"
     needed = f"{min_support} on {FEW_IMAGES} images are needed"
-    if verdict.support < min_support or baseline is None or verdict.gate.drop_at_most is None:
-        return f"people reviewed {verdict.support} objects, and {needed}"
-    return f"of it, or of the baseline {baseline.annotator}, people reviewed too few objects: {needed}"
+    against = f"the baseline {baseline.annotator}" if baseline and verdict.gate.drop_at_most is not None else ""
+    if verdict.gate.label == MACRO:
+        return f"of no class people reviewed enough {objects}{against and f', here and of {against}'}: {needed}"
+    if verdict.support < min_support or not against:
+        return f"people reviewed {verdict.support} {objects}, and {needed}"
+    return f"of it, or of {against}, people reviewed too few {objects}: {needed}"
 
 
 def _range(low: float, high: float) -> str:

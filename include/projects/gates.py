@@ -15,7 +15,7 @@ class FigureGate(Section):
     figure: Literal["precision", "recall", "f1"] = Field(description="precision, recall or f1.")
     label: LabelName = Field(
         default=EACH,
-        description="A label; each: every label by itself; micro: all objects; macro: the mean over the labels.",
+        description="A label; each: every label by itself; micro: all objects; macro: the mean of those with support.",
     )
     at_least: Share | None = Field(default=None, description="How high the figure must be.")
     drop_at_most: Share | None = Field(

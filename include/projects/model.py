@@ -111,7 +111,9 @@ class Evaluation(Section):
         default=None, description="Copies of jobs that other people draw from scratch; null: none."
     )
     min_support: int = Field(
-        default=30, ge=1, description="Of a class with fewer reviewed objects, figures are shown grey and never alarm."
+        default=30,
+        ge=1,
+        description="With fewer reviewed objects of a class (precision: predictions) a figure never alarms.",
     )
     gates: tuple[FigureGate, ...] = Field(
         default=DEFAULT_GATES, description="What the figures must reach; what surely does not is an alarm."

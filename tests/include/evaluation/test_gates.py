@@ -18,7 +18,8 @@ FLOOR = FigureGate(figure="f1", label="number", at_least=0.7)
 
 def scores(f1: float, error: float, support: int = 100, images: int = 50) -> Scores:
     interval = Interval(f1 - 1.96 * error, f1 + 1.96 * error, error)
-    return Scores(Rates(f1, f1, f1), support, 0, 0, 0, Intervals(interval, interval, interval), images)
+    intervals = Intervals(interval, interval, interval)
+    return Scores(Rates(f1, f1, f1), support, 0, 0, 0, intervals, images, support, images)
 
 
 def figures(f1: float, error: float = 0.02, support: int = 100, label: str = "number") -> Figures:
@@ -78,6 +79,71 @@ def test_a_crowd_on_few_images_tells_nothing_however_sure_it_looks() -> None:
     assert verdict(found, baseline(0.9), DROP).standing is Standing.TOO_FEW
     assert verdict(figures(0.1), Baseline("a@1", found), DROP).standing is Standing.TOO_FEW
     assert verdict(found, None, FigureGate(figure="f1", label="macro", at_least=0.5)).standing is Standing.TOO_FEW
+
+
+def test_a_precision_is_judged_by_its_predictions() -> None:
+    """Four wrong predictions beside forty objects tell nothing of precision, and all of recall."""
+    here, far = box(0, 0, 9, 9), box(50, 50, 59, 59)
+    rows = [reviewed([(far, 0.5)][: n < 4], [(here, 1)], image_id=f"{n}") for n in range(40)]
+    found = detection_figures(tally_of(rows, DEFAULT))
+    precision = verdict(found, None, FigureGate(figure="precision", label="word", at_least=0.3))
+    assert (precision.standing, precision.value, precision.support) == (Standing.TOO_FEW, 0.0, 4)
+    assert precision.sentence == (
+        "precision of 'word' is not judged: people reviewed 4 predictions, and 30 on 5 images are needed"
+    )
+    recall = verdict(found, None, FigureGate(figure="recall", label="word", at_least=0.3))
+    assert (recall.standing, recall.support) == (Standing.FAILED, 40)
+
+
+def test_a_class_that_is_predicted_where_there_is_none_fails_by_its_precision() -> None:
+    sign, word = box(50, 50, 59, 59, "sign"), box(0, 0, 9, 9)
+    rows = [reviewed([(word, 0.9), (sign, 0.8)], [(word, 1)], image_id=f"{n}") for n in range(300)]
+    found = detection_figures(tally_of(rows, DEFAULT))
+    each = FigureGate(figure="precision", label="each", at_least=0.5)
+    by_label = {one.label: one for one in judge(found, None, [each], 30)}
+    assert by_label["word"].standing is Standing.PASSED
+    assert (by_label["sign"].standing, by_label["sign"].support) == (Standing.FAILED, 300)
+    assert by_label["sign"].sentence == "precision of 'sign' is 0.00 (0.00 to 0.01); at least 0.50 is wanted"
+    f1 = verdict(found, None, FigureGate(figure="f1", label="sign", at_least=0.5))
+    assert (f1.standing, f1.value) == (Standing.TOO_FEW, None)
+
+
+def with_rare(f1: float, rare: int, others: float = 0.0) -> Figures:
+    """A class with many objects, and some with one each."""
+    by_class = {"word": scores(f1, 0.01, 200), **{f"rare{n}": scores(others, 0.0, 1, 1) for n in range(rare)}}
+    one = (f1 + rare * others) / (1 + rare)
+    return Figures(by_class, scores(f1, 0.01), Rates(one, one, one), None)
+
+
+def test_the_mean_of_classes_is_of_those_with_enough_support() -> None:
+    floor = FigureGate(figure="f1", label="macro", at_least=0.7)
+    drop = FigureGate(figure="f1", label="macro", drop_at_most=0.05)
+    before, after = with_rare(0.97, 0), with_rare(0.97, 6)
+    assert after.macro.f1 == pytest.approx(0.97 / 7)
+    found = verdict(after, None, floor)
+    assert (found.standing, found.value, found.support) == (Standing.PASSED, 0.97, 200)
+    assert verdict(after, Baseline("a@1", before), drop).standing is Standing.PASSED
+    assert verdict(before, Baseline("a@1", after), drop).standing is Standing.PASSED
+    worse = verdict(with_rare(0.7, 6, others=1.0), Baseline("a@1", before), drop)
+    assert worse.standing is Standing.FAILED
+    assert worse.sentence.startswith("F1 of the mean of classes with enough support is 0.70 (0.68 to 0.72), 0.27 below")
+
+
+def test_the_mean_of_classes_is_of_the_same_ones_on_both_sides() -> None:
+    drop = FigureGate(figure="f1", label="macro", drop_at_most=0.0)
+    one, two, three = scores(0.9, 0.01), scores(0.6, 0.03), scores(0.1, 0.01)
+    new = Figures({"word": one, "number": two, "logo": three}, one, Rates(), None)
+    old = Figures({"word": one, "number": two, "sign": three}, one, Rates(), None)
+    found = verdict(new, Baseline("a@1", old), drop)
+    assert (found.standing, found.value, found.baseline) == (Standing.PASSED, 0.75, 0.75)
+    assert found.interval
+    assert found.interval.error == pytest.approx(0.02)  # 0.01 and 0.03, as if they went together
+    none = verdict(figures(0.9, label="word"), Baseline("a@1", figures(0.9)), drop)
+    assert (none.standing, none.value) == (Standing.TOO_FEW, None)
+    assert none.sentence == (
+        "F1 of the mean of classes with enough support is not judged: of no class people reviewed enough objects, here "
+        "and of the baseline a@1: 30 on 5 images are needed"
+    )
 
 
 def test_images_with_a_class_are_counted() -> None:
