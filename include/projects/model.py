@@ -113,7 +113,7 @@ class Evaluation(Section):
     min_support: int = Field(
         default=30,
         ge=1,
-        description="With fewer reviewed objects of a class (precision: predictions) a figure never alarms.",
+        description="With fewer reviewed objects a class is grey and never alarms; for precision predictions count.",
     )
     gates: tuple[FigureGate, ...] = Field(
         default=DEFAULT_GATES, description="What the figures must reach; what surely does not is an alarm."
