@@ -2,7 +2,8 @@
 
 IoU from .50 to .95 by .05, 101 recall points, at most 1, 10 or 100 predictions of a class on an image, sizes by area.
 Source: pycocotools' cocoeval, which this equals where all images weigh the same; images of another weight count by it.
-A class without ground truth has no figure and is in no mean, where COCO writes -1."""
+A class without ground truth has no figure and is in no mean, where COCO writes -1. Nor has a class whose predictions,
+two or more, all have one score: they come in no order, and their average precision would tell of the images' ids."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ class ClassPrecision:
 class AveragePrecision:
     """COCO's twelve figures, each in 0..1: mean average precision, at IoU .5 and .75, of small, medium and large
     objects; mean recall with 1, 10 and 100 predictions of a class on an image, and of small, medium and large objects.
-    None where there is no ground truth of the kind."""
+    None where there is no ground truth of the kind.
+
+    `unordered` are the annotated classes whose predictions all have one score: all figures are of the others."""
 
     ap: float | None
     ap50: float | None
@@ -48,13 +51,13 @@ class AveragePrecision:
     ar_medium: float | None
     ar_large: float | None
     by_class: Mapping[str, ClassPrecision]
+    unordered: tuple[str, ...] = ()
 
 
 def average_precision(sheet: Sheet, pairs: Pairs) -> AveragePrecision | None:
     """The figures of a sheet with its pairs; None where they mean nothing: all scores are the same, so that there is no
     order to average over."""
-    scores = sheet.predictions.score
-    if len(scores) and scores.min() == scores.max():
+    if not _is_ordered(sheet.predictions.score):
         return None
     curves = _Curves(sheet, pairs)
     by_area = {name: curves.of(limits) for name, limits in _AREAS.items()}
@@ -78,6 +81,7 @@ def average_precision(sheet: Sheet, pairs: Pairs) -> AveragePrecision | None:
             for label, row in zip(sheet.labels, precision["all"], strict=True)
             if not np.isnan(row).any()
         },
+        unordered=curves.unordered,
     )
 
 
@@ -105,10 +109,17 @@ class _Curves:
         self._order = np.lexsort((-found.score, found.label))
         self._order = self._order[self._rank[self._order] < _MOST[-1]]
         self._ends = np.searchsorted(found.label[self._order], np.arange(len(sheet.labels) + 1))
+        self._has_order = [_is_ordered(found.score[rows]) for _, rows in self._classes()]
+
+    @property
+    def unordered(self) -> tuple[str, ...]:
+        """The classes with annotations that have no figures."""
+        annotated = np.unique(self._sheet.annotations.label)
+        return tuple(self._sheet.labels[label] for label in annotated if not self._has_order[label])
 
     def of(self, limits: tuple[float, float]) -> tuple[Floats, Floats]:
         """For objects with an area within limits: precision float64[labels, IoUs, recall points], and recall
-        float64[labels, IoUs, numbers of predictions]; NaN for a class without ground truth."""
+        float64[labels, IoUs, numbers of predictions]; NaN for a class that has none."""
         sheet, (least, most) = self._sheet, limits
         outside = (sheet.annotations.area < least) | (sheet.annotations.area > most)
         truth = self._truth(~outside)
@@ -121,7 +132,7 @@ class _Curves:
             right = annotation >= 0
             counts = ~np.where(right, outside[annotation] if len(outside) else False, beyond)
             for label, rows in self._classes():
-                if truth[label]:
+                if truth[label] and self._has_order[label]:
                     precision[label, place], recall[label, place] = self._curve(rows, right, counts, truth[label])
         return precision, recall
 
@@ -141,6 +152,11 @@ class _Curves:
         hits = np.where(right[rows], weights, 0.0)
         recall = np.array([hits[self._rank[rows] < most].sum() / truth for most in _MOST])
         return precision_at_recalls(hits, weights, truth), recall
+
+
+def _is_ordered(scores: Floats) -> bool:
+    """Whether scores, if there are several, say what comes first."""
+    return len(scores) < 2 or bool(scores.min() < scores.max())
 
 
 def _rank(image: Ints, label: Ints) -> Ints:

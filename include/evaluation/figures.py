@@ -64,7 +64,8 @@ def _averages(evaluation: Evaluation) -> str:
     if found is None:
         return "mAP means nothing here: all scores are equal"
     ap, ap50, ap75 = (_number(value, ".3f") for value in (found.ap, found.ap50, found.ap75))
-    return f"mAP {ap}, AP50 {ap50}, AP75 {ap75}"
+    without = f", without classes whose scores are all equal: {', '.join(found.unordered)}" if found.unordered else ""
+    return f"mAP {ap}, AP50 {ap50}, AP75 {ap75}{without}"
 
 
 def _wrong(evaluation: Evaluation) -> str:
@@ -86,7 +87,7 @@ def _metrics_of(figures: Figures) -> Iterator[tuple[str, float | None]]:
 
 def _precision(found: AveragePrecision) -> Iterator[tuple[str, float | None]]:
     for name, value in asdict(found).items():
-        if name != "by_class":
+        if name not in ("by_class", "unordered"):
             yield name, value
     for label, of_class in found.by_class.items():
         yield from _suffixed(asdict(of_class), metric_label(label)).items()

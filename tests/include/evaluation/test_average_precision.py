@@ -99,6 +99,51 @@ def test_equal_scores_have_no_order_to_average_over() -> None:
     assert figures([reviewed([(right, 1.0), (box(50, 50, 60, 60), 1.0)], [(right, 1)])]) is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_whose_scores_are_all_equal_is_in_no_figure(seed: int) -> None:
+    """The figures are pycocotools' of the other classes."""
+    images = [
+        replace(
+            image,
+            predictions=tuple(
+                replace(one, score=1.0) if one.shape.label == LABELS[0] else one for one in image.predictions
+            ),
+        )
+        for image in dataset(seed, ShapeType.RECTANGLE)
+    ]
+    others = [
+        replace(
+            image,
+            predictions=tuple(one for one in image.predictions if one.shape.label != LABELS[0]),
+            annotations=tuple(one for one in image.annotations if one.shape.label != LABELS[0]),
+        )
+        for image in images
+    ]
+    found = figures(images)
+    assert found
+    assert (found.unordered, sorted(found.by_class)) == ((LABELS[0],), sorted(LABELS[1:]))
+    ours, theirs = astuple(found)[:12], coco_stats(others, "bbox")
+    assert [value is None for value in ours] == [value is None for value in theirs]
+    np.testing.assert_allclose([v or 0 for v in ours], [v or 0 for v in theirs], rtol=0, atol=1e-9)
+
+
+def test_a_class_with_one_prediction_has_an_order() -> None:
+    word, sign = box(0, 0, 50, 50), box(0, 0, 50, 50, "sign")
+    images = [reviewed([(word, 0.9), (word, 0.8), (sign, 0.7)], [(word, 1), (sign, 2), (box(9, 9, 50, 50, "logo"), 3)])]
+    found = figures(images)
+    assert found
+    assert {label: one.ap for label, one in found.by_class.items()} == pytest.approx({"word": 1, "sign": 1, "logo": 0})
+    assert found.unordered == ()
+    assert (figures([reviewed([(word, 0.9)], [(word, 1)])]) or pytest.fail("none")).ap == pytest.approx(1)
+
+
+def test_where_no_annotated_class_has_an_order_there_is_no_mean() -> None:
+    right, sign = box(0, 0, 10, 10), box(0, 0, 10, 10, "sign")
+    found = figures([reviewed([(right, 1.0), (box(50, 50, 60, 60), 1.0), (sign, 0.4)], [(right, 1)])])
+    assert found
+    assert (found.ap, found.ar100, found.by_class, found.unordered) == (None, None, {}, ("word",))
+
+
 def test_without_predictions_the_figures_are_zero_and_without_objects_there_are_none() -> None:
     assert (figures([reviewed([], [(box(0, 0, 10, 10), 1)])]) or pytest.fail("none")).ap == 0.0
     assert (figures([reviewed([], [])]) or pytest.fail("none")).ap is None

@@ -66,6 +66,23 @@ def test_metrics_by_hand() -> None:
     assert metrics["f1_low/word"] <= metrics["f1/word"] <= metrics["f1_high/word"]
 
 
+def test_a_class_whose_scores_are_all_equal_has_no_average_precision() -> None:
+    sign = box(20, 20, 40, 30, "sign")
+    predicted = [(HIT, 0.9), (MISS, 0.8), (sign, 1.0), (box(60, 20, 80, 30, "sign"), 1.0)]
+    found = evaluate(
+        [reviewed(predicted, [(HIT, 1), (sign, 2)])],
+        EvaluationSettings(),
+        annotator=ANNOTATOR,
+        revision_ids=["r1"],
+        jobs_finished=1,
+        images_finished=1,
+    )
+    metrics = flat_metrics(found)
+    assert (metrics["ap50"], metrics["ap50/word"]) == (pytest.approx(1), pytest.approx(1))
+    assert not {"ap/sign", "ap50/sign", "unordered"} & metrics.keys()
+    assert "mAP 1.000, AP50 1.000, AP75 1.000, without classes whose scores are all equal: sign" in table(found)
+
+
 def test_what_has_no_value_is_left_out() -> None:
     metrics = flat_metrics(example())
     assert not {"f1/logo", "recall/logo", "mean_iou/number"} & metrics.keys()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -140,6 +141,16 @@ def test_every_version_has_its_own_view_and_no_other_is_shown(snapshot: Snapshot
     assert "no figures on ground truth for this version" in page.text
     with pytest.raises(KeyError):
         View.of(snapshot, "signs@9")
+
+
+def test_a_mean_average_precision_says_which_classes_it_is_without(snapshot: Snapshot) -> None:
+    state = snapshot.annotators[0]
+    assert state.evaluation.precision
+    precision = replace(state.evaluation.precision, unordered=("word",))
+    found = replace(state, evaluation=replace(state.evaluation, precision=precision))
+    page = Outline(quality_page(View.of(replace(snapshot, annotators=(found, *snapshot.annotators[1:]))), ADDRESSES))
+    assert "; without word: all scores are equal" in page.text
+    assert "without" not in Outline(quality_page(View.of(snapshot), ADDRESSES)).text.partition("AP75")[2][:40]
 
 
 def test_an_alarm_leads_to_its_images_as_its_version_has_them_whichever_is_looked_at() -> None:
