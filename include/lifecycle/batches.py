@@ -87,8 +87,8 @@ def plan(candidates: Iterable[Candidate], rules: BatchRules, now: datetime) -> I
     About all images of a batch the same annotators were asked. Sure images come first, then those between, then the
     others. Those of a kind that do not fill a job join the next kind, so that every job is homogeneous. A batch closes
     when it is full, or when one of its images has waited `max_wait`; one with more for people than is left of the day
-    waits. Beyond what is left to accept, people see jobs that could be accepted. Same candidates, rules and time, same
-    batches.
+    waits. Beyond what is left to accept, people see jobs that could be accepted, whatever a draw would say: with
+    probability 1. Same candidates, rules and time, same batches.
     """
     groups: dict[tuple[Asked, ...], list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -155,17 +155,23 @@ def _job(index: int, start: int, members: Sequence[Candidate], rules: BatchRules
     frames = members[start : start + rules.job_size]
     kinds = list(Certainty)
     least = max((member.verdict for member in frames), key=lambda verdict: kinds.index(verdict.certainty))
-    route, probability, reason = Route.REVIEW, 1.0, least.reason
-    if least.certainty is not Certainty.UNSURE:
-        share = rules.audit_share if least.certainty is Certainty.SURE else rules.between_share
-        if is_drawn(_digest(tuple(member.image_id for member in frames)), rules.seed, share):
-            route, probability, reason = Route.AUDIT, share, f"drawn from the {least.certainty} ones: {least.reason}"
-        elif accept is None or len(frames) <= accept:
-            route, probability = Route.ACCEPT, 0.0
-        else:
-            reason = f"as many as the day allows are accepted: {least.reason}"
+    route, probability, reason = _routed(frames, least, rules, accept)
     urgency = max(member.urgency for member in frames)
     return PlannedJob(index, start, start + len(frames), route, probability, reason, urgency)
+
+
+def _routed(
+    frames: Sequence[Candidate], least: Verdict, rules: BatchRules, accept: int | None
+) -> tuple[Route, float, str]:
+    """The route of a job with this least certain verdict, the probability that people see it, and why."""
+    if least.certainty is Certainty.UNSURE:
+        return Route.REVIEW, 1.0, least.reason
+    if accept is not None and len(frames) > accept:  # before any draw: people see it, however that would end
+        return Route.REVIEW, 1.0, f"as many as the day allows are accepted: {least.reason}"
+    share = rules.audit_share if least.certainty is Certainty.SURE else rules.between_share
+    if is_drawn(_digest(tuple(member.image_id for member in frames)), rules.seed, share):
+        return Route.AUDIT, share, f"drawn from the {least.certainty} ones: {least.reason}"
+    return Route.ACCEPT, 0.0, least.reason
 
 
 def _digest(image_ids: tuple[str, ...]) -> str:

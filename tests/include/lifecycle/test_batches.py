@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -182,10 +183,24 @@ def test_beyond_the_days_cap_people_see_what_could_be_accepted() -> None:
     batches = planned(some(40, sure=True), of(8, 2, audit_share=0.25, accept_left=10))
     jobs = [job for batch in batches for job in batch.jobs]
     assert sum(job.stop - job.start for job in jobs if job.route is Route.ACCEPT) == 10
+    ended = [job.route for job in jobs].index(Route.REVIEW)
     beyond = [job for job in jobs if job.route is Route.REVIEW]
-    assert beyond
+    assert jobs[ended:] == beyond  # where nothing can be accepted, nothing is drawn
     assert all(job.reason.startswith("as many as the day allows are accepted") for job in beyond)
     assert {job.probability for job in beyond} == {1.0}
+
+
+@pytest.mark.parametrize("cap", [None, 0, 30, 120])
+def test_what_people_see_weighs_as_much_as_all_images_whatever_the_days_cap(cap: int | None) -> None:
+    """Horvitz and Thompson's estimate of the number of images, 1 / probability for each that people see, is right on
+    average: over many seeds it is within four of its standard errors, where the cap ends the draws as well."""
+    found, estimates = some(240, sure=True), list[float]()
+    for seed in range(500):
+        batches = planned(found, of(24, 6, audit_share=0.2, accept_left=cap, seed=seed))
+        jobs = [job for batch in batches for job in batch.jobs if job.route is not Route.ACCEPT]
+        estimates.append(sum((job.stop - job.start) / job.probability for job in jobs))
+    error = statistics.stdev(estimates) / math.sqrt(len(estimates))
+    assert abs(statistics.fmean(estimates) - 240) <= 4 * error
 
 
 @given(candidates(), rules(), st.integers(0, 20))
