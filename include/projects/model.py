@@ -225,6 +225,9 @@ class Project(Section):
         annotators: tuple[Annotator, ...] = info.data.get("annotators", ())
         if routing.order == "disagreement" and len({annotator.called for annotator in annotators}) == 1:
             raise ValueError("order: disagreement needs two annotators of different names; draws: false hides one")
+        if batches := info.data.get("batches"):
+            _check_room("review_a_day", routing.review_a_day, "size", batches.size)
+            _check_room("accept_a_day", routing.accept_a_day, "job_size", batches.job_size)
         return routing
 
     @field_validator("evaluation")
@@ -252,6 +255,15 @@ class Project(Section):
         if images and f"{folder}/".startswith(images.uri):
             raise ValueError(f"{name} must not be under images.uri: its files would be taken for images")
         return section
+
+
+def _check_room(cap: str, most: int | None, name: str, least: int) -> None:
+    """See that a day has room for what is given or accepted as a whole; a cap of 0 is meant."""
+    if most and most < least:
+        raise ValueError(
+            f"{cap} ({most}) must be at least batches.{name} ({least}): a day would never have room for a full one; "
+            f"raise it, lower batches.{name}, or set it to 0 for none at all"
+        )
 
 
 def _check_known(what: str, named: Collection[str], info: ValidationInfo) -> None:

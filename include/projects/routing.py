@@ -62,10 +62,15 @@ class Routing(Section):
     )
     audit_share: Share = Field(default=0.1, description="The share of sure jobs that people see all the same.")
     accept_a_day: int | None = Field(
-        default=None, ge=0, description="The most images that a day's plans accept unseen; null: any number."
+        default=None,
+        ge=0,
+        description="The most images that a day's plans accept unseen: a job at the least, or 0; null: any number.",
     )
     review_a_day: int | None = Field(
-        default=None, ge=0, description="The most images that a day's plans give to people; the others wait."
+        default=None,
+        ge=0,
+        description="The most images that a day's plans give to people, the others wait: a batch at the least, or 0; "
+        "null: any number.",
     )
     order: Order = Field(
         default="uri", description="Which images people see first: by uri, random, or by how unsure the model is."

@@ -8,6 +8,7 @@ from include.evaluation.gates import Standing, Verdict
 from include.lifecycle.alarms import Alarm, Detail, Finding, Severity, words_of
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import ImageState, Reason
+from include.lifecycle.routing import Route
 from include.projects.model import Project
 from include.steps.batches import log
 from include.steps.judge import Judgement
@@ -79,12 +80,23 @@ def _quarantine(project: Project, ledger: Ledger) -> Iterator[Finding]:
 
 def _waiting(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:
     """Not where the project has images wait by a day's or a run's cap."""
-    if project.routing.review_a_day is not None or any(one.images_a_run for one in project.annotators):
+    if _used_up(project, ledger, now) or any(one.images_a_run for one in project.annotators):
         return
     waiting = ledger.funnel.images(project.name)[ImageState.WAITING]
     if waiting.since and now - waiting.since > project.batches.max_wait + _PATIENCE:
         what = f"{_some(waiting.images, 'image')} waiting, the oldest since {words_of(waiting.since)}"
         yield Finding("images wait", what, Severity.WARNING)
+
+
+def _used_up(project: Project, ledger: Ledger, now: datetime) -> bool:
+    """Whether today (in UTC) or yesterday people were given so many images that another batch may not have fit."""
+    most = project.routing.review_a_day
+    if most is None:
+        return False
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = [ledger.batches.planned_since(project.name, day) for day in (today, today - timedelta(days=1))]
+    given, with_yesterday = (sum(images for route, images in by.items() if route is not Route.ACCEPT) for by in since)
+    return max(given, with_yesterday - given) + project.batches.size > most
 
 
 def _late(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:

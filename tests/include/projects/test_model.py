@@ -101,6 +101,12 @@ def test_six_facts_make_a_project() -> None:
         ("routing.by_label", {"brid": {"accept_above": 0.9}}, "none of the labels: brid"),
         ("routing.always_review", {"labels": ["brid"]}, "none of the labels: brid"),
         ("routing.order", "disagreement", "order: disagreement needs two annotators of different names"),
+        (
+            "routing.review_a_day",
+            40,
+            "review_a_day (40) must be at least batches.size (48): a day would never have room",
+        ),
+        ("routing.accept_a_day", 11, "accept_a_day (11) must be at least batches.job_size (12)"),
         ("batches.size", 0, "greater than or equal to 1"),
         ("batches.size", 50, "multiple of job_size"),
         ("batches.max_wait", "a day", "duration"),
@@ -127,6 +133,12 @@ def test_a_broken_rule_is_told(path: str, value: object, sentence: str) -> None:
     told = problem(path, value)
     assert told.startswith(path.split(".")[0])
     assert sentence in told
+
+
+@pytest.mark.parametrize(("review", "accept"), [(48, 12), (0, 0), (None, None)])
+def test_a_days_caps_have_room_for_a_batch_and_a_job_or_are_none(review: int | None, accept: int | None) -> None:
+    routing = Project.model_validate(with_value("routing", {"review_a_day": review, "accept_a_day": accept})).routing
+    assert (routing.review_a_day, routing.accept_a_day) == (review, accept)
 
 
 @pytest.mark.parametrize("type_", ["rectangle", "polygon", "mask", "points", "tag"])

@@ -21,6 +21,7 @@ from include.steps.baseline import promote, register_versions
 from include.steps.discover import TooManyFailuresError
 from include.steps.evaluate import evaluate_annotators, log_evaluations
 from include.steps.judge import Judgement, judge_annotators, read_judgements
+from include.steps.plan import plan_batches
 from include.steps.predict import read_predictions
 from include.steps.promotion import NotEvaluated, Proposal, propose
 from tests.include.steps.world import DOTS, World, killed
@@ -264,6 +265,24 @@ def test_images_that_wait_beyond_their_time_are_told(new_world: Callable[..., Wo
     assert update_alarms(world.project, [], world.ledger, NOW) == []
     (alarm,) = update_alarms(world.project, [], world.ledger, NOW + timedelta(days=2, hours=1))
     assert alarm.finding.what.startswith("2 images are waiting, the oldest since ")
+
+
+def test_images_that_wait_by_a_days_cap_are_told_where_two_days_had_room_for_them(
+    new_world: Callable[..., World],
+) -> None:
+    world = new_world(batches={"size": 4, "job_size": 2, "max_wait": "P1D"}, routing={"review_a_day": 7})
+    world.land(12)
+
+    def causes(now: datetime) -> list[str]:
+        return [alarm.finding.cause for alarm in update_alarms(world.project, [], world.ledger, now)]
+
+    assert len(world.plan()) == 1  # of three that are full
+    later = NOW + timedelta(days=2, hours=1)
+    assert causes(later) == ["images wait"]
+    assert plan_batches(world.project, world.versions, world.store, world.ledger, later, "the test") == 1
+    assert causes(later) == []  # four wait, and today has had its batch
+    assert causes(later + timedelta(days=1)) == []
+    assert causes(later + timedelta(days=2)) == ["images wait"]
 
 
 def test_the_page_lists_every_cause_and_verdict() -> None:
