@@ -1,6 +1,6 @@
 """Select and plan: waiting images with predictions become batches, jobs homogeneous by route."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -35,30 +35,41 @@ def plan_batches(
     LeaseTakenError where another does. Raises NoScoresError where scores that say nothing would decide.
     """
     with ledger.leases.hold(f"plan/{project.name}", holder, _LEASE):
-        set_aside_near_duplicates(project, versions, ledger)
+        judge_looks(project, ledger)
         found = candidates(project, versions, store, ledger)
         planned = plan(found, rules_of(project, ledger, now), now)
         return ledger.batches.add(project.name, project.batches.job_size, planned, now)
 
 
-def set_aside_near_duplicates(project: Project, versions: Sequence[Version], ledger: Ledger) -> int:
-    """Put waiting images into quarantine that look like one that is in a batch or came before them, and say how many,
-    if the project wants that."""
+def judge_looks(project: Project, ledger: Ledger) -> None:
+    """Put waiting images into quarantine that look like one that is in a batch or came before them, if the project
+    wants that. Those that were set aside so are judged anew, and wait again where it does not hold any more: what they
+    looked like is gone, or the project wants something else."""
+    said = ledger.looks.look_alikes(project.name)
+    alike = _look_alikes(project, said, ledger)
+    over = {image.image_id for image, detail in said.items() if alike.get(image.image_id) != detail}
+    ledger.looks.release(project.name, over)
+    fresh = alike.keys() - {image.image_id for image in said} | alike.keys() & over
+    for image_id in fresh:
+        ledger.images.quarantine(project.name, image_id, Reason.NEAR_DUPLICATE, alike[image_id])
+    if fresh or over:
+        message = "project %s: %d images look like others, and are set aside; %d do no longer, and wait again"
+        log.info(message, project.name, len(fresh), len(over - alike.keys()))
+
+
+def _look_alikes(project: Project, set_aside: Iterable[WaitingImage], ledger: Ledger) -> dict[str, str]:
+    """Of the waiting images and those that were set aside, by id, what each looks like that is not to be shown."""
     bits = project.routing.near_duplicates
     if bits is None:
-        return 0
-    waiting = ledger.images.waiting(project.name, [version.id for version in versions])
-    in_order = sorted(waiting, key=lambda image: (image.discovered_at, image.uri))
+        return {}
+    unbatched = [*ledger.images.waiting(project.name, (), unpredicted=True), *set_aside]
+    in_order = sorted(unbatched, key=lambda image: (image.discovered_at, image.uri))
     uris = {image.image_id: image.uri for image in in_order}
     looks = {image.image_id: image.look for image in in_order if image.look}
-    alike = known_before(looks.items(), ledger.images.looks_of_batched(project.name), bits) if looks else {}
+    alike = known_before(looks.items(), ledger.looks.of_batched(project.name), bits) if looks else {}
     left = ((image_id, look) for image_id, look in looks.items() if image_id not in alike)
     alike |= {image_id: uris[first] for image_id, first in near_duplicates(left, bits)}
-    for image_id, other in alike.items():
-        ledger.images.quarantine(project.name, image_id, Reason.NEAR_DUPLICATE, f"it looks like {other}")
-    if alike:
-        log.info("project %s: %d images look like others, and are set aside", project.name, len(alike))
-    return len(alike)
+    return {image_id: f"it looks like {other}" for image_id, other in alike.items()}
 
 
 def candidates(project: Project, versions: Sequence[Version], store: BulkStore, ledger: Ledger) -> list[Candidate]:

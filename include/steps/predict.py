@@ -96,7 +96,7 @@ def predict_images(
 
     One that fails goes to quarantine if it waits; if it is in a batch, it stays there, without an answer.
     """
-    without_look = ledger.images.without_look(project.name, [image.id for image in images])
+    without_look = ledger.looks.lacking(project.name, [image.id for image in images])
     failed, answers, kept_at = 0, list[AnsweredImage](), time.monotonic()
     try:
         for result in predict(annotator, images, bucket, without_look=without_look):
@@ -122,7 +122,7 @@ def _keep(
     """Looks first: an image whose predictions are recorded is not looked at again."""
     if not answered:
         return
-    ledger.images.record_looks(project.name, {one.predictions.image_id: one.look for one in answered if one.look})
+    ledger.looks.record(project.name, {one.predictions.image_id: one.look for one in answered if one.look})
     keep_predictions(project, annotator, [one.predictions for one in answered], store, ledger)
 
 

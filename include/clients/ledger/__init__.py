@@ -12,6 +12,7 @@ from include.clients.ledger.funnel import Funnel
 from include.clients.ledger.images import ImageTable
 from include.clients.ledger.judgements import JudgementTable
 from include.clients.ledger.leases import Leases, LeaseTakenError
+from include.clients.ledger.looks import LookTable
 from include.clients.ledger.people import PeoplesJobs
 from include.clients.ledger.places import Places
 from include.clients.ledger.plans import NotWaitingError
@@ -40,6 +41,7 @@ class Ledger:
         self.engine = engine
         self.leases = Leases(engine)
         self.images = ImageTable(engine)
+        self.looks = LookTable(engine)
         self.predictions = PredictionTable(engine)
         self.batches = BatchTable(engine)
         self.refreshes = RefreshTable(engine)

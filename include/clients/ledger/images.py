@@ -11,7 +11,6 @@ from sqlalchemy import (
     Engine,
     FromClause,
     Row,
-    bindparam,
     case,
     exists,
     func,
@@ -27,6 +26,7 @@ from include.lifecycle.images import Header, Image, ImageState, Reason, StoredOb
 from include.lifecycle.looks import Look
 
 _LAST = "\U0010ffff"  # sorts after every URI
+WAITS = {"state": ImageState.WAITING, "reason": None, "detail": None}
 
 _gone, _original = images.alias("gone"), images.alias("original")
 
@@ -122,9 +122,9 @@ class ImageTable:
     def ask_again(self, project: str) -> int:
         """Let the images wait again that are in quarantine because an annotator failed on them; say how many."""
         failed = (images.c.state == ImageState.QUARANTINED, images.c.reason == Reason.ANNOTATOR_FAILED)
-        waits = {"state": ImageState.WAITING, "reason": None, "detail": None}
         with self._engine.begin() as connection:
-            return connection.execute(update(images).where(images.c.project == project, *failed).values(waits)).rowcount
+            mine = update(images).where(images.c.project == project, *failed)
+            return connection.execute(mine.values(WAITS)).rowcount
 
     def unpredicted(
         self, project: str, annotator: str, after: str, limit: int | None, last: str = _LAST
@@ -151,23 +151,6 @@ class ImageTable:
         with self._engine.connect() as connection:
             return [_image(row) for row in connection.execute(query)]
 
-    def without_look(self, project: str, image_ids: Sequence[str]) -> set[str]:
-        """Those of the images whose look is not recorded."""
-        found: set[str] = set()
-        with self._engine.connect() as connection:
-            for chunk in chunks(image_ids):
-                query = select(images.c.id).where(images.c.project == project, images.c.id.in_(chunk))
-                found |= set(connection.scalars(query.where(images.c.phash.is_(None))))
-        return found
-
-    def record_looks(self, project: str, looks: Mapping[str, Look]) -> None:
-        """Keep what images look like, by their ids. A content's look never changes."""
-        rows = [{"image": id_, "phash": look.phash, "features": look.features} for id_, look in looks.items()]
-        if rows:
-            these = update(images).where(images.c.project == project, images.c.id == bindparam("image"))
-            with self._engine.begin() as connection:
-                connection.execute(these, rows)
-
     def waiting(self, project: str, annotators: Sequence[str], *, unpredicted: bool = False) -> list[WaitingImage]:
         """All waiting images with predictions of at least one of these annotators; and those without any, if they are
         wanted."""
@@ -179,19 +162,7 @@ class ImageTable:
         query = select(images).where(images.c.project == project, images.c.state == ImageState.WAITING)
         query = (query if unpredicted else query.where(answered)).order_by(images.c.uri)
         with self._engine.connect() as connection:
-            return [_waiting(row) for row in connection.execute(query)]
-
-    def looks_of_batched(self, project: str) -> Iterator[tuple[str, Look]]:
-        """What the images in batches look like, each by its URI, in the order of discovery; not what was replaced."""
-        query = (
-            select(images.c.uri, images.c.phash, images.c.features)
-            .where(images.c.project == project, images.c.state == ImageState.BATCHED)
-            .where(images.c.current, images.c.phash.is_not(None))
-            .order_by(images.c.discovered_at, images.c.uri)
-        )
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=5000).execute(query):
-                yield row.uri, Look(row.phash, row.features)
+            return [waiting_image(row) for row in connection.execute(query)]
 
     def of_batch(self, batch_id: str) -> tuple[Image, ...]:
         """A batch's images in the order of its frames."""
@@ -244,7 +215,8 @@ def _image(row: Row[Any]) -> Image:
     return Image(row.id, row.uri, row.etag, row.size, header)
 
 
-def _waiting(row: Row[Any]) -> WaitingImage:
+def waiting_image(row: Row[Any]) -> WaitingImage:
+    """Of a row of `images`."""
     look = Look(row.phash, row.features) if row.phash else None
     return WaitingImage(row.id, row.uri, row.discovered_at, look)
 

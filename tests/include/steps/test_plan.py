@@ -13,6 +13,7 @@ from include.clients.ledger import LeaseTakenError
 from include.lifecycle.assignment import Asked
 from include.lifecycle.batches import Stage
 from include.lifecycle.images import ImageState, Reason
+from include.lifecycle.looks import Look
 from include.lifecycle.routing import NoScoresError, Route
 from include.steps.plan import batch_shards, plan_batches
 from include.steps.predict import read_predictions
@@ -165,6 +166,62 @@ def test_an_image_that_takes_the_place_of_one_it_looks_like_is_shown(new_world: 
     world.put("in/scene.png", photograph(1, noise=9))
     world.plan()
     assert Reason.NEAR_DUPLICATE not in {reason for _, reason in world.ledger.images.counts(world.project.name)}
+
+
+def set_aside(world: World) -> dict[str, str]:
+    """The keys of the images that look like others, each with that of the other."""
+    bucket = f"s3://{world.bucket_name}/"
+    said = world.ledger.looks.look_alikes(world.project.name)
+    return {
+        image.uri.removeprefix(bucket): detail.removeprefix(f"it looks like {bucket}") for image, detail in said.items()
+    }
+
+
+@pytest.mark.parametrize("max_wait", ["PT0S", "P1D"])  # the first one is in a batch, or waits
+def test_what_looks_like_an_image_that_is_gone_is_shown(new_world: Callable[..., World], max_wait: str) -> None:
+    batches = {"size": 20, "job_size": 2, "max_wait": max_wait}
+    world = new_world(routing={"near_duplicates": 4}, batches=batches)
+    world.put("in/a.png", photograph(1))
+    world.plan()
+    world.put("in/b.png", photograph(1, noise=9))
+    world.put("in/c.png", photograph(1, noise=8))
+    for number in range(5):  # of so many one that is gone is no mistake
+        world.put(f"in/other-{number}.png", photograph(2 + number))
+    world.plan()
+    assert set_aside(world) == {"in/b.png": "in/a.png", "in/c.png": "in/a.png"}
+    world.s3.delete_object(Bucket=world.bucket_name, Key="in/a.png")
+    world.plan()
+    assert set_aside(world) == {"in/c.png": "in/b.png"}
+    world.plan()
+    assert set_aside(world) == {"in/c.png": "in/b.png"}
+
+
+def test_what_was_set_aside_is_judged_by_the_rule_of_today(new_world: Callable[..., World]) -> None:
+    world = new_world(batches={"size": 4, "job_size": 2, "max_wait": "P1D"})
+    world.put("in/a.png", photograph(1))
+    world.put("in/b.png", photograph(2))
+    world.plan()
+    first, second = world.ledger.images.waiting(world.project.name, [world.annotator.id])
+    looks = {first.image_id: Look("0" * 16, b""), second.image_id: Look("0" * 15 + "7", b"")}  # three bits
+    world.ledger.looks.record(world.project.name, looks)
+    for bits, expected in [(3, 1), (2, 0), (7, 1), (None, 0)]:
+        routing = world.project.routing.model_copy(update={"near_duplicates": bits})
+        world.project = world.project.model_copy(update={"routing": routing})
+        plan(world)
+        assert len(set_aside(world)) == expected
+
+
+def test_a_look_alike_that_is_set_aside_is_not_asked_about_by_a_newer_version(new_world: Callable[..., World]) -> None:
+    world = new_world(routing={"near_duplicates": 4})
+    world.put("in/a.png", photograph(1))
+    world.put("in/b.png", photograph(1, noise=9))
+    world.plan()
+    newer = world.project.annotators[0].model_copy(update={"settings": {"version": "2"}})
+    world.project = world.project.model_copy(update={"annotators": (newer,)})
+    world.plan()
+    assert set_aside(world) == {"in/b.png": "in/a.png"}
+    (image,) = world.ledger.looks.look_alikes(world.project.name)
+    assert world.ledger.predictions.annotators(world.project.name, [image.image_id]) == [f"{DOTS}@1"]
 
 
 def test_images_unlike_each_other_come_first_where_that_is_wanted(new_world: Callable[..., World]) -> None:

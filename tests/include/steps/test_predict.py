@@ -169,7 +169,7 @@ def test_the_first_annotator_that_sees_an_image_records_its_look(world: World, i
     predict(world, world.annotator, shards(world, 100)[0])
     assert looks(world)["in/0.png"] == Look(ANY, bytes([2, 75, 0]) * 16)  # the picture is all of that colour
     planted = Look("f" * 16, b"planted")
-    world.ledger.images.record_looks(world.project.name, dict.fromkeys(images, planted))
+    world.ledger.looks.record(world.project.name, dict.fromkeys(images, planted))
     newer = Annotator(DOTS, "2", Dots())
     (shard,) = prediction_shards(world.project, [newer.loaded], world.ledger, 100)
     predict(world, newer, shard)

@@ -301,10 +301,10 @@ def test_looks_are_kept_beside_the_images(ledger: Ledger) -> None:
     add(ledger, "a", project="owls")
     predict(ledger, [a, b])
     look = Look("0123456789abcdef", bytes(range(0, 240, 5)))
-    ledger.images.record_looks(PROJECT, {a: look})
-    ledger.images.record_looks(PROJECT, {})
-    assert ledger.images.without_look(PROJECT, [a, b]) == {b}
-    assert ledger.images.without_look("owls", [a]) == {a}
+    ledger.looks.record(PROJECT, {a: look})
+    ledger.looks.record(PROJECT, {})
+    assert ledger.looks.lacking(PROJECT, [a, b]) == {b}
+    assert ledger.looks.lacking("owls", [a]) == {a}
     assert [image.look for image in ledger.images.waiting(PROJECT, [ANNOTATOR])] == [look, None]
 
 
