@@ -15,8 +15,8 @@ from include.steps.reviewed import finished_by_annotator, reviewed_images
 
 
 def calibrate_annotators(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[str]:
-    """Learn what the scores of each annotator version are worth, where people finished more since and the project
-    wants it; the names of those versions whose calibration is new.
+    """Learn what the scores of each annotator version are worth, where people finished more since, or the settings are
+    others, and the project wants it; the names of those versions whose calibration is new.
 
     Jobs that no person completed teach nothing (design: invariant 11).
     """
@@ -24,7 +24,7 @@ def calibrate_annotators(project: Project, store: BulkStore, ledger: Ledger, now
     if settings is None:
         return fresh
     for finished in finished_by_annotator(project, ledger):
-        id_ = f"{question_id(project, finished)}-{settings.min_support}-{settings.min_each}"
+        id_ = f"{question_id(project, finished)}-{settings.min_support}-{settings.min_each}-{settings.precision}"
         known = newest.get(finished.annotator)
         if known is not None and known.id == id_:
             continue

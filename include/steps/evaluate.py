@@ -15,19 +15,26 @@ from include.steps.reviewed import Finished, finished_by_annotator, reviewed_ima
 
 
 def evaluate_annotators(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> list[str]:
-    """Evaluate each annotator version whose finished jobs changed, and keep the figures; all current evaluations' ids.
+    """Evaluate each annotator version whose finished jobs, or settings, changed, and keep the figures; all current
+    evaluations' ids. One that was made before becomes its version's newest again.
 
     Jobs that no person completed count only as finished, never in a figure (design: invariant 11).
     """
-    ids = []
+    ids, newest = [], ledger.reviews.newest_evaluations(project.name)
     for finished in finished_by_annotator(project, ledger):
         id_ = _id(project, finished)
-        if ledger.reviews.evaluation(id_) is None:
-            evaluation = evaluate_finished(project, finished, store, ledger)
-            uri = store.write_text(f"evaluations/{project.name}", to_json(evaluation))
-            ledger.reviews.add_evaluation(project.name, id_, finished.annotator, uri, now)
         ids.append(id_)
+        if finished.annotator in newest and newest[finished.annotator].id == id_:
+            continue
+        known = ledger.reviews.evaluation(id_)
+        uri = known.uri if known else _evaluated(project, finished, store, ledger)
+        ledger.reviews.add_evaluation(project.name, id_, finished.annotator, uri, now)
     return ids
+
+
+def _evaluated(project: Project, finished: Finished, store: BulkStore, ledger: Ledger) -> str:
+    """Where the evaluation is kept."""
+    return store.write_text(f"evaluations/{project.name}", to_json(evaluate_finished(project, finished, store, ledger)))
 
 
 def log_evaluations(

@@ -27,14 +27,12 @@ class CalibrationTable:
         self._engine = engine
 
     def add(self, project: str, calibration_id: str, annotator: str, uri: str, now: datetime) -> None:
-        """Record a calibration as its annotator's newest; the same one again changes nothing."""
-        row = {"id": calibration_id, "project": project, "annotator": annotator, "uri": uri, "created_at": now}
+        """Record a calibration as its annotator's newest; one that is known becomes it again, and keeps its run."""
+        values = {"annotator": annotator, "uri": uri, "created_at": now}
+        known = update(calibrations).where(calibrations.c.id == calibration_id, calibrations.c.project == project)
         with self._engine.begin() as connection:
-            known = select(calibrations.c.id).where(
-                calibrations.c.id == calibration_id, calibrations.c.project == project
-            )
-            if connection.execute(known).first() is None:
-                connection.execute(insert(calibrations).values(row))
+            if connection.execute(known.values(values)).rowcount == 0:
+                connection.execute(insert(calibrations).values(id=calibration_id, project=project, **values))
 
     def newest(self, project: str) -> dict[str, CalibrationRecord]:
         """The newest of each annotator."""

@@ -118,11 +118,12 @@ class ReviewTable:
         return self._first(query.order_by(evaluations.c.created_at.desc(), evaluations.c.id).limit(1))
 
     def add_evaluation(self, project: str, evaluation_id: str, annotator: str, uri: str, now: datetime) -> None:
-        """Record an evaluation; the same one again changes nothing."""
-        row = {"id": evaluation_id, "project": project, "annotator": annotator, "uri": uri, "created_at": now}
+        """Record an evaluation as its annotator's newest; one that is known becomes it again, and keeps its run."""
+        values = {"project": project, "annotator": annotator, "uri": uri, "created_at": now}
+        known = update(evaluations).where(evaluations.c.id == evaluation_id)
         with self._engine.begin() as connection:
-            if connection.execute(select(evaluations.c.id).where(evaluations.c.id == evaluation_id)).first() is None:
-                connection.execute(insert(evaluations).values(row))
+            if connection.execute(known.values(values)).rowcount == 0:
+                connection.execute(insert(evaluations).values(id=evaluation_id, **values))
 
     def set_run(self, evaluation_id: str, run_id: str) -> None:
         """Record the MLflow run of an evaluation."""

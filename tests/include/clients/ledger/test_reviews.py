@@ -73,12 +73,16 @@ def test_a_revision_of_no_job_is_refused_whole(ledger: Ledger, batch_id: str) ->
     assert kept(ledger) == 0
 
 
-def test_an_evaluation_is_recorded_once(ledger: Ledger) -> None:
+def test_an_evaluation_that_is_made_again_is_the_newest_and_keeps_its_run(ledger: Ledger) -> None:
     assert ledger.reviews.evaluation("e") is None
     ledger.reviews.add_evaluation(PROJECT, "e", ANNOTATOR, "s3://l/e", NOW)
     ledger.reviews.set_run("e", "run")
-    ledger.reviews.add_evaluation(PROJECT, "e", ANNOTATOR, "s3://l/other", NOW + timedelta(hours=1))
-    assert ledger.reviews.evaluation("e") == EvaluationRecord("e", ANNOTATOR, "s3://l/e", "run", NOW)
+    ledger.reviews.add_evaluation(PROJECT, "f", ANNOTATOR, "s3://l/f", NOW + timedelta(hours=1))
+    later = NOW + timedelta(hours=2)
+    ledger.reviews.add_evaluation(PROJECT, "e", ANNOTATOR, "s3://l/again", later)
+    again = EvaluationRecord("e", ANNOTATOR, "s3://l/again", "run", later)
+    assert ledger.reviews.evaluation("e") == again
+    assert ledger.reviews.newest_evaluations(PROJECT) == {ANNOTATOR: again}
 
 
 def test_the_latest_evaluation(ledger: Ledger) -> None:
