@@ -21,6 +21,7 @@ TASKS = {
         "carry.route_jobs",
         "carry.wait_for_data",
         "discover",
+        "judge_failures",
         "plan",
         "predict",
         "prediction_shards",

@@ -22,7 +22,16 @@ from include.local.stack import ROOT, Stack
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("default")]  # Airflow's and CVAT's own
 
 START_SECONDS, RUN_SECONDS, STOP_SECONDS = 300.0, 300.0, 60.0
-SKIPPED = {"prediction_shards", "predict", "plan", "batch_shards", "refresh_shards", "refresh", "sum_up"}
+SKIPPED = {
+    "prediction_shards",
+    "predict",
+    "judge_failures",
+    "plan",
+    "batch_shards",
+    "refresh_shards",
+    "refresh",
+    "sum_up",
+}
 
 
 @dataclass(frozen=True)

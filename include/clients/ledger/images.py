@@ -108,8 +108,8 @@ class ImageTable:
             _set_aside(connection, project, image_ids, Reason.MISSING)
             _forget_copies(connection, project, image_ids)
 
-    def quarantine(self, project: str, image_id: str, reason: Reason, detail: str) -> None:
-        """Set a waiting image aside; one that is in a batch stays there."""
+    def quarantine(self, project: str, image_id: str, reason: Reason, detail: str) -> bool:
+        """Set a waiting image aside, and say whether it was one; one that is in a batch stays there."""
         values = {"state": ImageState.QUARANTINED, "reason": reason, "detail": detail}
         with self._engine.begin() as connection:
             waiting = (
@@ -117,7 +117,7 @@ class ImageTable:
                 images.c.id == image_id,
                 images.c.state == ImageState.WAITING,
             )
-            connection.execute(update(images).where(*waiting).values(values))
+            return connection.execute(update(images).where(*waiting).values(values)).rowcount == 1
 
     def ask_again(self, project: str) -> int:
         """Let the images wait again that are in quarantine because an annotator failed on them; say how many."""

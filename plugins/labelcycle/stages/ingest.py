@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from airflow.sdk import chain, get_current_context, task, task_group
 
@@ -19,13 +19,13 @@ def ingest(project_file: str) -> None:
     """The tasks of `ingest_<project>`."""
     shards = prediction_shards(project_file)
     predicted = predict.partial(project_file=project_file).expand(shard=shards)
-    planned = plan(project_file)
+    judged, planned = judge_failures(project_file, cast("list[dict[str, int]]", predicted)), plan(project_file)
     batches = batch_shards(project_file)
     carried = carry.partial(project_file=project_file).expand(batch_ids=batches)
     waiting = refresh_shards(project_file)
     refreshed = refresh.partial(project_file=project_file).expand(batch_ids=waiting)
     found, summed = discover(project_file), sum_up(project_file)
-    chain(found, shards, predicted, planned, batches, carried, ask_blind_jobs(project_file), summed)
+    chain(found, shards, predicted, judged, planned, batches, carried, ask_blind_jobs(project_file), summed)
     chain(found, waiting, refreshed, summed)
 
 
@@ -59,8 +59,8 @@ def prediction_shards(project_file: str) -> list[dict[str, str | int]]:
 
 
 @task
-def predict(project_file: str, shard: dict[str, Any]) -> int:
-    """Predict a shard; set aside what cannot be decoded, and say how many."""
+def predict(project_file: str, shard: dict[str, Any]) -> dict[str, int]:
+    """Predict a shard; set aside what cannot be decoded or the annotator fails on, and say how many of how many."""
     from include.steps.predict import PredictionShard, predict_shard
 
     with ProjectClients(project_file) as clients:
@@ -68,9 +68,19 @@ def predict(project_file: str, shard: dict[str, Any]) -> int:
         project, annotator, ledger = clients.project, clients.annotator(wanted.annotator), clients.ledger
         mine, began = (project.name, annotator.id, wanted.after, None, wanted.last), datetime.now(UTC)
         waiting = len(ledger.images.unpredicted(*mine))
-        failed = predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
+        predicted = predict_shard(project, annotator, wanted, clients.bucket, clients.store, ledger)
         took(Timing.PREDICT_IMAGE, project.name, began, waiting - len(ledger.images.unpredicted(*mine)))
-        return failed
+        return asdict(predicted)
+
+
+@task
+def judge_failures(project_file: str, predicted: list[dict[str, int]]) -> None:
+    """Fail where of the images of all shards more failed than the project's share."""
+    from include.steps.predict import Predicted
+    from include.steps.predict import judge_failures as judge
+
+    with ProjectClients(project_file) as clients:
+        judge(clients.project, [Predicted(**shard) for shard in predicted])
 
 
 @task(trigger_rule="none_failed")

@@ -19,6 +19,7 @@ Images that landed under `{uri}` become CVAT tasks with predictions, ready for p
 
 1. **discover** compares the bucket with the ledger. What is no image, or a copy, goes to quarantine with its reason.
 2. **predict** asks {annotators} about every image that has no predictions yet, and keeps them in the ledger.
+   **judge_failures** ends the run where too many images went to quarantine meanwhile.
 3. **plan** makes batches: sure images together, the others together.
 4. **carry**, a shard of batches at a time: create the tasks, link the images, wait for CVAT, check the frames, bring
    the predictions in, route the jobs.

@@ -27,7 +27,7 @@ from include.steps.check import check_frames
 from include.steps.create import create_tasks
 from include.steps.discover import discover_images
 from include.steps.plan import plan_batches
-from include.steps.predict import predict_shard, prediction_shards
+from include.steps.predict import Predicted, PredictionShard, judge_failures, predict_shard, prediction_shards
 from include.steps.route import route_jobs
 from tests.include.emulated import Emulated
 from tests.include.steps.dots import picture
@@ -113,10 +113,13 @@ class World:
         now = datetime.now(UTC)
         discover_images(self.project, self.bucket, self.ledger, now)
         annotators, versions = self.annotators, self.versions
-        for shard in prediction_shards(self.project, versions, self.ledger, 1000):
-            predict_shard(self.project, annotators[shard.annotator], shard, self.bucket, self.store, self.ledger)
+        shards = prediction_shards(self.project, versions, self.ledger, 1000)
+        judge_failures(self.project, [self.predict(shard, annotators[shard.annotator]) for shard in shards])
         plan_batches(self.project, versions, self.store, self.ledger, now, "the test")
         return self.batches()
+
+    def predict(self, shard: PredictionShard, annotator: Annotator) -> Predicted:
+        return predict_shard(self.project, annotator, shard, self.bucket, self.store, self.ledger)
 
     def create(self) -> int:
         return create_tasks(self.project, self.ids(), self.cvat, self.ledger)
