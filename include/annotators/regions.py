@@ -10,8 +10,9 @@ from cvat_sdk.masks import encode_mask
 
 from include.annotators.networks import Array, ModelError
 from include.annotators.pictures import Frame
+from include.lifecycle.contours import borders
 
-REVISION = 1  # another one whenever an answer is read otherwise than before
+REVISION = 2  # another one whenever an answer is read otherwise than before
 
 
 class Meaning(StrEnum):
@@ -19,7 +20,7 @@ class Meaning(StrEnum):
 
     LOGITS = "logits"  # [C, h, w] before the softmax, or [1, h, w] before the sigmoid
     PROBABILITIES = "probabilities"  # [C, h, w], of one sum, or [1, h, w]
-    IDS = "ids"  # [h, w] or [1, h, w]: the class's number
+    IDS = "ids"  # [h, w], [1, h, w] or [h, w, 1]: the class's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def label_map(
     """
     of_classes = np.array(label_ids, np.int16)  # of a large picture there are many
     if meaning is Meaning.IDS:
-        ids = output[0] if output.ndim == 3 else output
+        ids = _ids(output)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(of_classes):
             raise ModelError(f"the model answers classes {ids.min()} to {ids.max()}, and {len(of_classes)} are named")
         return of_classes[_placed(ids.astype(np.float32), place, size, cv2.INTER_NEAREST).astype(int)], None
@@ -98,16 +99,11 @@ def regions(chosen: Array, scores: Array | None, least_area: int) -> Iterator[Re
 
 
 def outline(region: Region, tolerance: float) -> list[float]:
-    """The region's outer border as a polygon (x, y, x, y, …) along the pixels' edges, holes filled; simplified so that
-    it is nowhere off by more than the tolerance, in pixels (Douglas and Peucker)."""
-    height, width = region.bitmap.shape
-    # A pixel's four corners: the border's pixels in this grid of corners are the border's edges in the picture
-    corners = np.zeros((height + 1, width + 1), np.uint8)
-    for down, right in np.ndindex(2, 2):
-        corners[down : down + height, right : right + width] |= region.bitmap
-    (border,), _ = cv2.findContours(corners, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    simple = cv2.approxPolyDP(border, tolerance, True)
-    points = (simple if len(simple) >= 3 else border).reshape(-1, 2)
+    """The region's outer border as a polygon (x, y, x, y, …), holes filled; simplified so that it is nowhere off from
+    what `borders` tells by more than the tolerance, in pixels (Douglas and Peucker)."""
+    (border,) = borders(region.bitmap, holes=False)
+    simple = cv2.approxPolyDP(border, tolerance, True).reshape(-1, 2)
+    points = simple if len(simple) >= 3 else border
     return [float(value) for value in np.add(points, (region.left, region.top)).ravel()]
 
 
@@ -116,6 +112,15 @@ def run_lengths(region: Region) -> list[float]:
     *runs, left, top, right, bottom = encode_mask(region.bitmap, [0, 0, *region.bitmap.shape[::-1]])
     box = (left + region.left, top + region.top, right + region.left, bottom + region.top)
     return [float(value) for value in (*runs, *box)]
+
+
+def _ids(output: Array) -> Array:
+    """The classes' numbers [h, w]. Raises ModelError where there is not one for each pixel."""
+    if output.ndim == 2:
+        return output
+    if output.ndim == 3 and 1 in (output.shape[0], output.shape[2]):
+        return output.reshape(output.shape[1:] if output.shape[0] == 1 else output.shape[:2])
+    raise ModelError(f"the model answers {list(output.shape)}; ids are [h, w], [1, h, w] or [h, w, 1]")
 
 
 def _probabilities(values: Array, meaning: Meaning) -> Array:

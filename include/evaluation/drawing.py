@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.evaluation.regions import ring_of
+from include.lifecycle.contours import borders
 from include.lifecycle.masks import pixels_of
 from include.lifecycle.shapes import Shape, ShapeType
 
@@ -35,16 +36,10 @@ def drawing_of(shape: Shape) -> Drawing:
 
 
 def _around(inside: NDArray[np.bool_], left: int, top: int) -> tuple[tuple[float, ...], ...]:
-    """Along the edges of the pixels. In a grid of two points an edge, a pixel is 3 x 3 of them, and parts that a pixel
-    lies between stay apart."""
-    height, width = inside.shape
-    grid = np.zeros((2 * height + 1, 2 * width + 1), np.uint8)
-    for down, right in np.ndindex(3, 3):
-        grid[down : down + 2 * height : 2, right : right + 2 * width : 2] |= inside
-    found, _ = cv2.findContours(grid, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    tolerance = max(1.0, _COARSE * 2 * float(np.hypot(height, width)))
-    rings = [cv2.approxPolyDP(one, tolerance, True).reshape(-1, 2) for one in sorted(found, key=len, reverse=True)]
-    return tuple(_flat(ring / 2 + (left, top)) for ring in rings[:_MOST] if len(ring) > 2)
+    tolerance = max(0.5, _COARSE * float(np.hypot(*inside.shape)))
+    found = sorted(borders(inside), key=len, reverse=True)
+    rings = [cv2.approxPolyDP(one, tolerance, True).reshape(-1, 2) for one in found]
+    return tuple(_flat(np.add(ring, (left, top))) for ring in rings[:_MOST] if len(ring) > 2)
 
 
 def _flat(ring: NDArray[np.floating]) -> tuple[float, ...]:

@@ -134,7 +134,7 @@ def test_a_caller_that_wants_polygons_does_not_get_masks(tmp_path: Path) -> None
 
 def test_the_version_tells_weights_and_settings(tmp_path: Path) -> None:
     version = segmenter("logits", tmp_path).version
-    assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{8}", version)
+    assert re.fullmatch(r"2-[0-9a-f]{8}-[0-9a-f]{8}", version)
     assert segmenter("logits", tmp_path, threads=2, batch_size=3).version == version
     assert segmenter("logits", tmp_path, tolerance=2).version != version
     assert segmenter("halved", tmp_path).version != version

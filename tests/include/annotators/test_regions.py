@@ -65,7 +65,7 @@ def test_a_mask_is_read_by_cvat_as_it_was(bitmap: np.ndarray) -> None:
 
 @given(BITMAPS)
 def test_an_outline_holds_all_pixels_and_stays_in_their_box(bitmap: np.ndarray) -> None:
-    """In a corner that goes in, the outline cuts off less than half a pixel of what is outside; never of the inside."""
+    """It is nowhere off by more than half a diagonal of half a pixel; and what it cuts off is never of the inside."""
     for region in regions(bitmap, None, 1):
         shape = Polygon(np.array(outline(region, 0)).reshape(-1, 2)).buffer(0)
         height, width = region.bitmap.shape
@@ -77,6 +77,21 @@ def test_an_outline_holds_all_pixels_and_stays_in_their_box(bitmap: np.ndarray) 
             ]
         )
         assert pixels.difference(shape).area < 1e-9
+        filled = Polygon(pixels.buffer(1e-3, join_style="mitre").exterior)  # Shapely's way: pixels touch over corners
+        assert shape.within(filled.buffer(0.5 * 0.5**0.5))
+
+
+def test_a_gap_of_one_pixel_leads_into_a_bay() -> None:
+    """A C, 5 pixels thick, around a bay of 70 x 70: of 80 x 80 pixels 1,500, without the 5 of the gap."""
+    bitmap = np.zeros((100, 100), bool)
+    bitmap[10:90, 10:90] = True
+    bitmap[15:85, 15:85] = False
+    bitmap[50, 85:90] = False
+    assert bitmap.sum() == 1495
+    for tolerance, off in ((0.0, 1), (1.0, 300)):  # half a pixel along all of its 610 pixels of edge
+        polygon = Polygon(np.array(outline(only(bitmap), tolerance)).reshape(-1, 2))
+        assert polygon.is_valid
+        assert polygon.area == pytest.approx(1495, abs=off)
 
 
 def test_mask_by_hand() -> None:
@@ -161,6 +176,14 @@ def test_classes_lie_where_the_picture_lies() -> None:
         assert (mapped(shares, Meaning.PROBABILITIES, [-1, 0], picture, Fit.LETTERBOX) == expected).all()
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (8, 8, 1)])
+def test_ids_are_read_with_the_channel_first_last_or_none(shape: tuple[int, ...]) -> None:
+    """As TensorFlow's argmax with keepdims answers."""
+    ids = np.arange(64).reshape(8, 8) % 3
+    found = mapped(ids.reshape(shape), Meaning.IDS, [5, 6, 7], (8, 8), Fit.STRETCH)
+    assert (found == ids + 5).all()
+
+
 def test_the_greatest_probability_wins() -> None:
     logits = np.random.default_rng(1).normal(size=(5, 8, 8))
     for meaning, output in (
@@ -177,6 +200,7 @@ def test_the_greatest_probability_wins() -> None:
     ("output", "meaning", "what"),
     [
         (np.full((8, 8), 2), Meaning.IDS, "answers classes 2 to 2, and 2 are named"),
+        (np.zeros((2, 8, 8), int), Meaning.IDS, r"answers \[2, 8, 8\]; ids are \[h, w\], "),
         (np.full((2, 8, 8), 1.5), Meaning.PROBABILITIES, r"a probability is not in 0\.\.1"),
         (np.full((2, 8, 8), np.nan), Meaning.LOGITS, r"a probability is not in 0\.\.1"),
     ],
