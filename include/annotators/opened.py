@@ -18,7 +18,8 @@ def open_picture(data: bytes, header: Header) -> PIL.Image.Image:
     """The picture in an image file: EXIF orientation applied, mode RGB, of the header's width and height.
 
     It looks as in CVAT: transparency is dropped, and pixels of more than 8 bits are stretched from the darkest to the
-    brightest. Raises Undecodable where the file is cut or damaged, or is not what its header said.
+    brightest; those that are no finite number are as the darkest. Raises Undecodable where the file is cut or damaged,
+    is not what its header said, or has no finite number.
     """
     if header.width * header.height > MAX_PIXELS:
         raise Undecodable(f"its {header.width} x {header.height} pixels are more than the limit of {MAX_PIXELS}")
@@ -44,7 +45,12 @@ def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _stretched(pixels: np.ndarray) -> np.ndarray:
-    """Gray levels of any type and range as 8 bits, the least as 0 and the greatest as 255."""
-    levels: np.ndarray = pixels.astype(np.float64) - pixels.min()
+    """Gray levels of any type and range as 8 bits, the least as 0 and the greatest as 255; what is no finite number is
+    as the least."""
+    values = pixels.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ValueError("none of them is a finite number")
+    levels = np.where(finite, values - values.min(where=finite, initial=np.inf), 0)
     stretched: np.ndarray = np.rint(levels * (255 / (levels.max() or 1)))
     return stretched.astype(np.uint8)

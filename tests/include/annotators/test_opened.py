@@ -85,6 +85,19 @@ def test_sixteen_bits_of_one_level_are_black() -> None:
     assert picture.getextrema() == ((0, 0), (0, 0), (0, 0))
 
 
+@pytest.mark.parametrize("other", [np.nan, np.inf, -np.inf])
+def test_what_is_no_finite_number_is_black(other: float) -> None:
+    levels = np.array([[10.0, other, 20.0, 60.0]], np.float32)
+    picture = opened(encoded(PIL.Image.fromarray(levels), "TIFF"))
+    assert [picture.getpixel((x, 0))[0] for x in range(4)] == [0, 0, 51, 255]
+
+
+def test_a_picture_without_a_finite_number_cannot_be_decoded() -> None:
+    nothing = PIL.Image.fromarray(np.full((2, 2), np.nan, np.float32))
+    with pytest.raises(Undecodable, match="its pixels cannot be decoded: none of them is a finite number"):
+        opened(encoded(nothing, "TIFF"))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF"]), st.floats(0.4, 0.95))
 def test_a_cut_file_cannot_be_decoded(format_: str, share: float) -> None:
