@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from include.annotators.metadata import stated_size
 from include.annotators.networks import Array, ModelError, Tensor
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Divisor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _GRAY = 114  # what YOLO's and YOLOX's training pads with
 
 
@@ -46,8 +49,10 @@ class InputSettings(BaseModel):
     fit: Fit | None = Field(None, description="stretch, letterbox (in the middle) or corner (letterbox, upper left).")
     pixels: Pixels | None = Field(None, description="0-1 or 0-255: the range of the model's input.")
     channels: Channels | None = Field(None, description="rgb or bgr.")
-    mean: tuple[float, float, float] = Field((0, 0, 0), description="Subtracted from the pixels, by channel as given.")
-    std: tuple[float, float, float] = Field((1, 1, 1), description="Then divided by, by channel as given.")
+    mean: tuple[_Finite, _Finite, _Finite] = Field(
+        (0, 0, 0), description="Subtracted from the pixels, by channel as given."
+    )
+    std: tuple[_Divisor, _Divisor, _Divisor] = Field((1, 1, 1), description="Then divided by, by channel as given.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +172,20 @@ def input_size(tensor: Tensor, metadata: Mapping[str, str], stated: tuple[int, i
 
 
 def picture_input(inputs: Sequence[Tensor]) -> Tensor:
-    """The input that takes pictures: the one of four dimensions. Raises ModelError where there is not one."""
+    """The input that takes pictures: the one of four dimensions. Raises ModelError where there is not one, or where it
+    takes neither gray (one channel) nor colours (three)."""
     found = [tensor for tensor in inputs if len(tensor.shape) == 4]
     if len(found) != 1:
         shapes = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in inputs)
         raise ModelError(f"one input of the model must be a picture, of four dimensions; it takes {shapes}")
-    return found[0]
+    (picture,) = found
+    channels = picture.shape[3] if _channels_last(picture) else picture.shape[1]
+    if channels not in (None, 1, 3):
+        shape = f"{picture.name} {list(picture.shape)}"
+        raise ModelError(
+            f"the model's input {shape} has neither 1 channel (gray) nor 3, as its second or last dimension"
+        )
+    return picture
 
 
 def _channels_last(tensor: Tensor) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 import PIL.Image
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from include.annotators.endpoint import BUSY, Endpoint, EndpointSettings, Refused, Url, read
 from include.annotators.vlm_answers import UnreadableAnswer
@@ -20,6 +20,7 @@ from include.annotators.vlm_answers import UnreadableAnswer
 log = logging.getLogger(__name__)
 
 Schema = Mapping[str, Any]
+_OURS = {"messages", "model"}  # what a request says of itself
 _NOT_AS_ASKED = (400, 422)  # what servers answer to a response_format that they do not know, among other things
 
 
@@ -36,6 +37,15 @@ class ChatSettings(EndpointSettings):
     image_format: Literal["jpeg", "png"] = Field(
         "jpeg", description="How pictures are sent: jpeg; or png, without loss."
     )
+
+    @field_validator("parameters")
+    @classmethod
+    def _besides(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & parameters.keys()):
+            raise ValueError(
+                f"{', '.join(taken)} would replace what is asked: remove it; model and prompt are settings"
+            )
+        return parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,14 @@ class Annotator(Section):
             )
         return model
 
+    @model_validator(mode="after")
+    def _can_be_held_back(self) -> Self:
+        if self.model == "nuclio" and self.images_a_run is not None:
+            raise ValueError(
+                "images_a_run does not hold for nuclio: remove it; CVAT asks it about all images of a batch"
+            )
+        return self
+
     @property
     def called(self) -> str:
         """The name that its predictions carry."""

@@ -269,6 +269,9 @@ def overflowing(graph: networks.Graph, pictures: str) -> dict[str, str]:
         (networks.yolov8, {"labels": {"rod": "red"}}, "'rod' is not among the model's classes: red, green, blue"),
         (networks.yolov8, {"input_size": (64, 64)}, "input is 32 x 32 pixels, and input_size says 64 x 64"),
         (networks.yolov8, {"threshold": 0.5}, "threshold: there is no such setting"),
+        (networks.yolov8, {"std": [0, 1, 1]}, "std.0: Input should be greater than 0"),
+        (networks.yolov8, {"std": [1, float("inf"), 1]}, "std.1: Input should be a finite number"),
+        (networks.yolov8, {"mean": [0, 0, float("nan")]}, "mean.2: Input should be a finite number"),
         (overflowing, {}, "a score is not in 0..1"),
     ],
 )

@@ -97,3 +97,11 @@ def test_one_input_must_be_a_picture() -> None:
     assert picture_input([words, FLOAT]) is FLOAT
     with pytest.raises(ModelError, match=r"must be a picture, of four dimensions; it takes words \[None, 7\]"):
         picture_input([words])
+
+
+@pytest.mark.parametrize("shape", [(None, 4, 8, 8), (1, 8, 8, 4), (None, 2, None, None)])
+def test_a_picture_has_one_channel_or_three(shape: tuple[int | None, ...]) -> None:
+    with pytest.raises(ModelError, match=r"input images \[.*\] has neither 1 channel \(gray\) nor 3"):
+        picture_input([Tensor("images", np.dtype("float32"), shape)])
+    open_ = Tensor("images", np.dtype("float32"), (None, None, None, None))
+    assert picture_input([open_]) is open_

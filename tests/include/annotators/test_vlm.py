@@ -296,6 +296,8 @@ def test_a_prompt_of_ones_own_is_filled_in(tmp_path: Path) -> None:
             "its settings: url: must look like http.* or #$",
         ),
         ({"temperature": 1}, "temperature: there is no such setting"),
+        ({"parameters": {"messages": []}}, "parameters: messages would replace what is asked: remove it"),
+        ({"parameters": {"model": "other", "seed": 1}}, "parameters: model would replace what is asked"),
         ({"token_env": "NO_SUCH_VARIABLE"}, "the environment has no variable NO_SUCH_VARIABLE"),
         ({"prompt": "no/such/prompt.txt"}, "prompt no/such/prompt.txt cannot be read"),
     ],

@@ -89,6 +89,7 @@ def test_six_facts_make_a_project() -> None:
         ("annotators.0.model", "", "at least 1 character"),
         ("annotators.0.model", "yolo", "rapidocr, served, vlm; your own is named module:attribute"),
         ("annotators.0.settings", {"token_env": "my_token"}, "or give it the name of an environment variable"),
+        ("annotators.0", {"model": "nuclio", "images_a_run": 9}, "images_a_run does not hold for nuclio: remove it"),
         ("annotators.0.name", "two words", "names predictions"),
         ("annotators.0.share", 0, "greater than 0"),
         ("annotators.0.share", 0.5, "those called 'rapidocr' must add up to 1, not 0.5"),
@@ -256,6 +257,8 @@ def test_a_whole_bucket_can_be_where_images_land_if_nothing_else_is_in_it() -> N
         ("annotators.0.settings", {"password": "hunter2"}),
         ("annotators.0.settings", {"server": [{"API-Key": "hunter2"}]}),
         ("annotators.0.settings", {"hf_token": "hunter2"}),
+        ("annotators.0.settings", {"server": {"labels": {"token": "hunter2"}}}),
+        ("annotators.0.settings", {"labels": {"sign": {"token": "hunter2"}}}),
         ("annotators.0.settings", {"token_env": "hunter2"}),
         ("annotators.0.settings", {"token_header": "Bearer hunter2"}),
         ("images.uri", "s3://key:hunter2@bucket/incoming/"),
@@ -275,6 +278,12 @@ def test_a_secret_has_no_place_in_a_project_and_is_not_repeated(path: str, value
 
 def test_settings_that_only_sound_like_secrets_are_fine() -> None:
     settings = {"max_tokens": 5, "keyboard": "de", "token_env": "SEER_TOKEN", "token_header": "X-Api-Key"}
+    assert Project.model_validate(with_value("annotators.0.settings", settings)).annotators[0].settings == settings
+
+
+@pytest.mark.parametrize("setting", ["labels", "mapping"])
+def test_a_class_may_be_called_like_a_secret(setting: str) -> None:
+    settings = {setting: {"token": "a round piece of metal", "secret": "secret", "credential": "paper"}}
     assert Project.model_validate(with_value("annotators.0.settings", settings)).annotators[0].settings == settings
 
 
