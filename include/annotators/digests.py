@@ -2,7 +2,13 @@
 
 import hashlib
 import mmap
+import re
+from collections.abc import Iterator
 from pathlib import Path
+
+# How onnx.proto's TensorProto says where its values are: field 13 (external_data) is an entry, here of the key
+# "location"; then comes its value's length, as protobuf writes it: 7 bits a byte, the lowest first
+_LOCATION = re.compile(rb"\x6a.{1,3}?\x0a\x08location\x12([\x80-\xff]{0,4}[\x00-\x7f])", re.DOTALL)
 
 
 def model_digest(weights: Path) -> str:
@@ -11,10 +17,10 @@ def model_digest(weights: Path) -> str:
     An ONNX file names such files; MLflow saves ONNX models so. Raises OSError.
     """
     own = _sha256(weights)
-    named = _named(weights, sorted(file for file in weights.parent.iterdir() if file != weights and file.is_file()))
-    if not named:
+    files = {file for name in _locations(weights) if (file := weights.parent / name).is_file()}
+    if not files:
         return own
-    return hashlib.sha256("".join([own, *map(_sha256, named)]).encode()).hexdigest()
+    return hashlib.sha256("".join([own, *map(_sha256, sorted(files))]).encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:
@@ -22,9 +28,11 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _named(weights: Path, beside: list[Path]) -> list[Path]:
-    """Those of the files beside the weights whose names stand in them."""
-    if not beside or not weights.stat().st_size:
-        return []
+def _locations(weights: Path) -> Iterator[str]:
+    """The names of the files in which an ONNX file keeps tensors."""
+    if not weights.stat().st_size:  # which cannot be mapped
+        return
     with weights.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return [file for file in beside if content.find(file.name.encode()) >= 0]
+        for found in _LOCATION.finditer(content):
+            length = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(found[1]))
+            yield content[found.end() : found.end() + length].decode(errors="surrogateescape")
