@@ -22,7 +22,7 @@ from include.annotators.vlm_chat import Chat, ChatSettings, Schema
 
 log = logging.getLogger(__name__)
 
-_REVISION = 1  # another one whenever an answer is read otherwise than before
+_REVISION = 2  # another one whenever an answer is read otherwise than before
 _PROMPTS = Path(__file__).parent / "prompts"
 _WORDS = {"labels", "coordinates"}  # what a template may have filled in
 _BLANK = PIL.Image.new("RGB", (64, 64), "gray")

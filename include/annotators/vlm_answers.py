@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
+from include.annotators.suppression import iou
 from include.annotators.vlm_json import readings, without_thoughts
 
 Size = tuple[float, float]
 Box = tuple[float, float, float, float]
+Object = tuple[str, Box]
 
 _LABEL_KEYS = ("label", "name", "class", "category")
 _CORNER_NAMES = (
@@ -24,6 +28,7 @@ _CORNER_NAMES = (
 )
 _LIST_KEYS = ("box", "bbox", "bbox_2d")
 _TOP_FIRST = "box_2d"  # Gemini's: [top, left, bottom, right]
+_NO_BOX = "without a box that can be read"
 _LONGEST_CAPTION = 4096  # characters; CVAT cuts the value of an attribute there
 
 
@@ -48,7 +53,7 @@ class Boxes:
     """Boxes in the picture's own pixels with their labels; what was left out of the answer, by reason; and whether
     the answer had an end."""
 
-    found: tuple[tuple[str, Box], ...]
+    found: tuple[Object, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
     whole: bool = True
 
@@ -57,27 +62,26 @@ def read_boxes(text: str, labels: Sequence[str], extent: Size, size: Size) -> Bo
     """The boxes in an answer whose coordinates run from 0 to `extent`, on a picture of that size (width, height).
 
     Boxes are put in order (left, top, right, bottom), clipped to the picture, and rounded to 2 decimals. Dropped and
-    counted are labels that were not asked for, boxes without area, and what was said twice. Raises UnreadableAnswer.
+    counted are labels that were not asked for, boxes without area, and what was said twice: the same box of the same
+    label, or an object of a draft, which a later list has with an IoU from 0.5 on. Raises UnreadableAnswer.
     """
-    entries, whole = _entries(text)
+    lists, whole = _lists(text)
     dropped: Counter[str] = Counter()
-    known = _known(labels)
-    found: dict[tuple[str, Box], None] = {}
-    for entry in entries:
-        said, corners = _label(entry), _corners(entry)
-        label = said if said in labels else known.get(said.casefold())
-        if corners is None:
-            dropped["without a box that can be read"] += 1
-        elif label is None:
-            dropped[f"of the label {said[:64]!r}"] += 1
-        elif (box := _placed(corners, extent, size)) is None:
-            dropped["without area in the picture"] += 1
-        elif (label, box) in found:
-            dropped["said twice"] += 1
-        else:
-            found[label, box] = None
-    if entries and dropped["without a box that can be read"] == len(entries):
-        raise UnreadableAnswer(f"none of the {len(entries)} objects has a box: {_cut(text)}")
+    found: list[Object] = []
+    for entries in reversed(lists):  # what was said last counts
+        objects: list[Object] = []
+        for entry in entries:
+            one = _object(entry, labels, extent, size)
+            if isinstance(one, str):
+                dropped[one] += 1
+            elif one in objects or _is_among(one, found):
+                dropped["said twice"] += 1
+            else:
+                objects.append(one)
+        found = objects + found
+    count = sum(map(len, lists))
+    if count and dropped[_NO_BOX] == count:
+        raise UnreadableAnswer(f"none of the {count} objects has a box: {_cut(text)}")
     return Boxes(tuple(found), dict(dropped), whole)
 
 
@@ -105,16 +109,25 @@ def _caption(said: str, text: str) -> str:
     return caption
 
 
-def _entries(text: str) -> tuple[list[dict[str, Any]], bool]:
-    """The objects that an answer lists, and whether the list is whole."""
-    for reading in readings(text):
-        value = reading.value
-        if isinstance(value, dict):
-            listings = [inner for inner in value.values() if _is_listing(inner)]
-            value = [value] if _corners(value) else max(listings, key=len, default=None)
-        if _is_listing(value):
-            return list(_flat(value)), reading.whole
-    raise UnreadableAnswer(f"there is no list of objects in it: {_cut(text)}")
+def _lists(text: str) -> tuple[list[list[dict[str, Any]]], bool]:
+    """The lists of objects in an answer, and whether it has an end; objects that stand alone, as in JSON lines, are the
+    last list. Raises UnreadableAnswer where there is neither a list, be it empty, nor an object."""
+    found = list(readings(text))
+    alone = [reading.value for reading in found if isinstance(reading.value, dict) and _corners(reading.value)]
+    lists = [listed for reading in found if (listed := _listed(reading.value)) is not None]
+    if not lists and not alone:
+        raise UnreadableAnswer(f"there is no list of objects in it: {_cut(text)}")
+    return [*lists, alone], all(reading.whole for reading in found)
+
+
+def _listed(value: Any) -> list[dict[str, Any]] | None:
+    """The objects in a list, or in all lists of a dict (some models write one a class); None where there is no list, or
+    the dict is an object itself."""
+    inside = [value]
+    if isinstance(value, dict):
+        inside = [] if _corners(value) else list(value.values())
+    listings = [inner for inner in inside if _is_listing(inner)]
+    return list(_flat(listings)) if listings else None
 
 
 def _is_listing(value: Any) -> bool:
@@ -130,10 +143,27 @@ def _flat(value: Any) -> Iterator[dict[str, Any]]:
             yield from _flat(one)
 
 
-def _known(labels: Sequence[str]) -> dict[str, str]:
-    """The labels by what they are in lower case, where that leaves no doubt."""
-    lowered = Counter(label.casefold() for label in labels)
-    return {label.casefold(): label for label in labels if lowered[label.casefold()] == 1}
+def _object(entry: Mapping[str, Any], labels: Sequence[str], extent: Size, size: Size) -> Object | str:
+    """The object that an entry tells, or why it tells none."""
+    said, corners = _label(entry), _corners(entry)
+    if corners is None:
+        return _NO_BOX
+    if (label := _meant(said, labels)) is None:
+        return f"of the label {said[:64]!r}"
+    box = _placed(corners, extent, size)
+    return (label, box) if box else "without area in the picture"
+
+
+def _is_among(one: Object, others: Sequence[Object]) -> bool:
+    """Whether one of the others has the same label and an IoU from 0.5 on."""
+    alike = [box for label, box in others if label == one[0]]
+    return bool(alike) and float(iou(np.array(one[1]), np.array(alike)).max()) >= 0.5
+
+
+def _meant(said: str, labels: Sequence[str]) -> str | None:
+    """The label of that name, in whatever case where that leaves no doubt."""
+    alike = [label for label in labels if label.casefold() == said.casefold()]
+    return said if said in alike else alike[0] if len(alike) == 1 else None
 
 
 def _label(entry: Mapping[str, Any]) -> str:

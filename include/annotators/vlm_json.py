@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ _DEEPEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A list or dict that stands in a text, and whether the text has all of it."""
+    """A list or dict that stands in a text (None: nothing of it can be read), and whether the text has all of it."""
 
     value: Any
     whole: bool
@@ -24,15 +25,16 @@ def readings(text: str) -> Iterator[Reading]:
     """The lists and dicts in a text, in its order; those inside of others are no readings of their own.
 
     Commas before a closing bracket are passed over. One that the text does not close is read up to the last bracket
-    that it closes. What cannot be read is left out. Thoughts before the answer (`<think>`) are not read.
+    that it closes. What is whole and cannot be read is left out. Thoughts before the answer (`<think>`) are not read.
     """
     text, position = without_thoughts(text), 0
     while opening := _OPENS.search(text, position):
         repaired, position, whole = _repaired(text, opening.start())
-        try:
-            yield Reading(json.loads(repaired, strict=False), whole)  # not strict: line breaks in strings
-        except ValueError:
-            continue
+        value = None
+        with suppress(ValueError):
+            value = json.loads(repaired, strict=False)  # not strict: line breaks in strings
+        if value is not None or not whole:
+            yield Reading(value, whole)
 
 
 def without_thoughts(text: str) -> str:

@@ -263,7 +263,7 @@ def test_the_version_changes_with_what_changes_answers_and_with_nothing_else(tmp
     own.write_text("Squares, please: $labels, in $coordinates")
     endpoint = Chatting(saying_where(), url="http://127.0.0.1:1/v1")
     version = vlm(endpoint).version
-    assert re.fullmatch(r"tests-seer-7B-1-[0-9a-f]{8}-[0-9a-f]{8}", version)
+    assert re.fullmatch(r"tests-seer-7B-2-[0-9a-f]{8}-[0-9a-f]{8}", version)
     same = [{"timeout_seconds": 9}, {"concurrency": 1}, {"images_a_minute": 3}, {"url": "http://127.0.0.1:2/v1"}]
     for settings in same:
         assert vlm(endpoint, **settings).version == version

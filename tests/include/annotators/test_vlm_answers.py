@@ -94,6 +94,49 @@ def test_no_objects_are_an_answer(text: str) -> None:
     assert boxes(text) == Boxes(())
 
 
+LIGHT = ("traffic light", (20.0, 10.0, 40.0, 30.0))  # 100, 100, 200, 300
+A_CAR, A_LIGHT = (
+    '{"label": "car", "box": [100, 100, 500, 500]}',
+    '{"label": "traffic light", "box": [100, 100, 200, 300]}',
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{A_CAR}\n{A_LIGHT}",  # JSON lines
+        f"[{A_CAR}]\n[{A_LIGHT}]",
+        f'{{"cars": [{A_CAR}], "none": [], "lights": [{A_LIGHT}]}}',
+        f'{{"cars": [{A_CAR}]}} and {{"lights": [{A_LIGHT}]}}',
+        f"[{A_CAR}] and besides: {A_LIGHT}",
+        f'Note: [] means nothing. {{"objects": [{A_CAR}, {A_LIGHT}]}}',
+    ],
+)
+def test_all_lists_of_an_answer_count(text: str) -> None:
+    assert boxes(text) == Boxes((CAR, LIGHT))
+
+
+def test_an_object_of_a_draft_is_there_once_as_it_was_said_last() -> None:
+    """The draft's first car is three quarters of the answer's: an IoU of 0.75. Its second is another car."""
+    draft = '{"label": "car", "box": [100, 100, 500, 400]}, {"label": "car", "box": [600, 100, 900, 400]}'
+    found = boxes(f"First: [{draft}, {A_LIGHT}]. Looking again: [{A_CAR}, {A_LIGHT}]")
+    assert found == Boxes((("car", (120.0, 10.0, 180.0, 40.0)), CAR, LIGHT), {"said twice": 2})
+
+
+def test_objects_that_overlap_in_one_list_or_in_lines_are_as_many_as_were_said() -> None:
+    lines = [
+        A_CAR,
+        '{"label": "car", "box": [100, 100, 500, 490]}',
+        '{"label": "traffic light", "box": [1, 1, 500, 500]}',
+    ]
+    for text in ("\n".join(lines), f"[{', '.join(lines)}]"):
+        assert len(boxes(text).found) == 3
+
+
+def test_of_lines_without_an_end_what_is_whole_is_read() -> None:
+    assert boxes(f'{A_CAR}\n{{"label": "car", "box": [1, 1') == Boxes((CAR,), whole=False)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
