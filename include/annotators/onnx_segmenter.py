@@ -26,3 +26,8 @@ class OnnxSegmenter(Segmenter):
     def version_of(cls, weights: Path | str, **settings: object) -> str:
         """The version that the annotator would have, without loading the network."""
         return cls._version(model_digest(Path(weights)), Settings.model_validate(settings))
+
+    @classmethod
+    def scored_of(cls, weights: Path | str, **settings: object) -> bool:  # noqa: ARG003
+        """Whether the annotator would give scores, without loading the network."""
+        return Settings.model_validate(settings).scored

@@ -35,9 +35,10 @@ class Region:
 
 
 def recognise(output: Array, classes: int) -> Meaning:
-    """What the answer to one picture (no batch dimension) means. Raises ModelError where it cannot be told apart."""
+    """What the answer to one picture (no batch dimension) means. Raises ModelError where it cannot be told apart, and
+    for ids: plans must know from the settings that there are no scores."""
     if output.ndim == 2 or np.issubdtype(output.dtype, np.integer):
-        return Meaning.IDS
+        raise ModelError("the model answers the number of each pixel's class, which has no score: state answers: ids")
     values = layers(output, classes).astype(np.float64)
     inside = bool(((values >= 0) & (values <= 1)).all())
     if not inside:

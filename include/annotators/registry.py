@@ -22,6 +22,7 @@ _KNOWN = {
     "served": "include.annotators.served:served",
     "vlm": "include.annotators.vlm:Vlm",
 }
+_LONGEST = 200  # characters of a name with its version: so many are kept of it
 
 
 class VersionedFunction(DetectionFunction, Protocol):  # type: ignore[misc]  # cvat-sdk has no types
@@ -52,7 +53,8 @@ class BatchedFunction(Protocol):
 class Foretelling(Protocol):
     """What a class of VersionedFunctions may have besides: the version that its instance would have.
 
-    It is given what the class is given, and says it without loading the model: planning needs no more.
+    It is given what the class is given, and says it without loading the model: planning needs no more. Where settings
+    decide whether there are scores, `scored_of` says it in the same way.
     """
 
     def version_of(self, **arguments: Any) -> str: ...
@@ -83,11 +85,8 @@ class Annotator:
     def loaded(self) -> Version:
         """What plans need to know of it. A function whose scores say nothing says so: `scored` is False; so does one
         that is asked in CVAT: `deferred` is True."""
-        return _version(self.id, self.function)
-
-
-def _version(id_: str, function: object) -> Version:
-    return Version(id_, getattr(function, "scored", True), getattr(function, "deferred", False))
+        function = self.function
+        return Version(self.id, getattr(function, "scored", True), getattr(function, "deferred", False))
 
 
 def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None) -> Annotator:
@@ -95,35 +94,64 @@ def load(model: str, settings: Mapping[str, Any], *, name: str | None = None, we
     default.
 
     The attribute is a class or function that takes the settings as keyword arguments, and `weights` where a file is
-    given, and returns a VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML.
+    given, and returns a VersionedFunction. Raises UnknownAnnotator with what to correct in the project's YAML, and
+    AnnotatorUnavailable where that says so.
     """
     make = _found(model)
     function = _called(make, model, settings, weights)
     lacking = [part for part in ("spec", "detect", "version") if not hasattr(function, part)]
     if lacking:
         raise UnknownAnnotator(f"annotator {model!r} makes no detection function: it lacks {', '.join(lacking)}")
+    annotator = Annotator(name or model, _checked(model, name, function.version), function)
     if isinstance(make, Foretelling):
-        _check_foretold(model, _called(make.version_of, model, settings, weights), function.version)
-    return Annotator(name or model, function.version, function)
+        _check_foretold(model, _foretold(make, model, settings, name, weights), annotator.loaded)
+    return annotator
 
 
 def version(
     model: str, settings: Mapping[str, Any], *, name: str | None = None, weights: Path | None = None
 ) -> Version:
     """What plans need to know of the annotator that `load` would make of the same. The model is loaded only where
-    there is no other way to know it. Raises UnknownAnnotator."""
+    there is no other way to know it. Raises UnknownAnnotator and AnnotatorUnavailable as that does."""
     make = _found(model)
-    if not isinstance(make, Foretelling):
-        return load(model, settings, name=name, weights=weights).loaded
-    return _version(f"{name or model}@{_called(make.version_of, model, settings, weights)}", make)
+    if isinstance(make, Foretelling):
+        return _foretold(make, model, settings, name, weights)
+    return load(model, settings, name=name, weights=weights).loaded
 
 
-def _check_foretold(model: str, foretold: str, version: str) -> None:
-    """Plans would wait for ever for the answers of a version that there is not."""
-    if foretold != version:
+def _foretold(make: Any, model: str, settings: Mapping[str, Any], name: str | None, weights: Path | None) -> Version:
+    version = _checked(model, name, _called(make.version_of, model, settings, weights))
+    of_settings = getattr(make, "scored_of", None)
+    scored = _called(of_settings, model, settings, weights) if of_settings else getattr(make, "scored", True)
+    return Version(f"{name or model}@{version}", scored, getattr(make, "deferred", False))
+
+
+def _checked(model: str, name: str | None, version: object) -> str:
+    """A version that predictions can be kept by."""
+    if not isinstance(version, str) or not version.strip() or not version.isprintable():
         raise UnknownAnnotator(
-            f"annotator {model!r} has the version {version!r}, and its version_of says {foretold!r}: both must say the "
-            "same, so give a subclass both"
+            f"annotator {model!r} has the version {str(version)[:_LONGEST]!r}, a {type(version).__name__}: it must be "
+            "one line of text, the same in every process, as an attribute or a property"
+        )
+    if (length := len(f"{name or model}@{version}")) > _LONGEST:
+        raise UnknownAnnotator(
+            f"annotator {model!r} has a version of {len(version)} characters, with its name {length}: the most are "
+            f"{_LONGEST}. Shorten the version, or give the annotator a shorter name"
+        )
+    return version
+
+
+def _check_foretold(model: str, foretold: Version, loaded: Version) -> None:
+    """Plans would wait for ever for the answers of a version that there is not, and go by scores that there are not."""
+    if foretold.id != loaded.id:
+        raise UnknownAnnotator(
+            f"annotator {model!r} is {loaded.id!r} when it is loaded, and its version_of says {foretold.id!r}: both "
+            "must say the same, so give a subclass both"
+        )
+    if foretold.scored != loaded.scored:
+        raise UnknownAnnotator(
+            f"annotator {model!r} has scored = {loaded.scored} when it is loaded, and {foretold.scored} before: set it "
+            "on the class, or have a class method scored_of tell it from the settings"
         )
 
 
@@ -133,9 +161,10 @@ def _called(make: Callable[..., Any], model: str, settings: Mapping[str, Any], w
         raise UnknownAnnotator(f"annotator {model!r} needs its file: give it weights, beside model and settings")
     try:
         return make(**settings, **file)
-    except (TypeError, ValueError) as error:
-        why = _sentence(error) if isinstance(error, ValidationError) else error
-        raise UnknownAnnotator(f"annotator {model!r} does not work with its settings: {why}") from error
+    except AnnotatorUnavailable:
+        raise
+    except Exception as error:  # a user's own code raises what it likes
+        raise UnknownAnnotator(f"annotator {model!r} does not work with its settings: {_why(error)}") from error
 
 
 def _needs_weights(make: Callable[..., Any]) -> bool:
@@ -144,6 +173,14 @@ def _needs_weights(make: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):  # it is not Python's, or nothing that can be called: that is told when it is
         return False
     return parameter is not None and parameter.default is parameter.empty
+
+
+def _why(error: Exception) -> str:
+    """An error in words, with its kind where they alone do not say much."""
+    if isinstance(error, ValidationError):
+        return _sentence(error)
+    plain = isinstance(error, TypeError | ValueError | ImportError | AttributeError)
+    return str(error) if plain else f"{type(error).__name__}: {error}"
 
 
 _SENTENCES = {"missing": "it is missing", "extra_forbidden": "there is no such setting", "tuple_type": "must be a list"}
@@ -169,5 +206,7 @@ def _find(name: str, path: str) -> Any:
         raise UnknownAnnotator(f"there is no annotator {name!r}: known are {known}; your own is named module:attribute")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UnknownAnnotator(f"annotator {name!r} cannot be imported: {error}") from error
+    except AnnotatorUnavailable:
+        raise
+    except Exception as error:  # a module runs when it is imported
+        raise UnknownAnnotator(f"annotator {name!r} cannot be imported: {_why(error)}") from error

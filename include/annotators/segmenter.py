@@ -26,7 +26,7 @@ class SegmenterSettings(ModelSettings):
 
     background: str | None = Field(None, description="The class that is nothing; not for a model of one class.")
     answers: Meaning | None = Field(
-        None, description=f"What the model answers: {', '.join(Meaning)}; recognised if not set."
+        None, description=f"What the model answers: {', '.join(Meaning)}; all but ids is recognised if not set."
     )
     threshold: float = Field(
         0.5, gt=0, le=1, description="A model of one class: from which probability on a pixel is of it."
@@ -35,16 +35,21 @@ class SegmenterSettings(ModelSettings):
     min_area: int = Field(64, ge=1, description="Regions of fewer pixels are left out, holes of fewer are filled.")
     tolerance: float = Field(1.0, ge=0, description="How far, in pixels, a simplified polygon may be off.")
 
+    @property
+    def scored(self) -> bool:
+        """Whether the model gives scores."""
+        return self.answers is not Meaning.IDS
+
 
 class Segmenter(PictureModel):
     """A polygon or mask a connected region of a label, with the mean probability of its pixels as its score. A model
-    that answers classes alone gives no scores."""
+    that answers classes alone gives no scores: `scored` is False."""
 
     revision = REVISION
 
     def __init__(self, network: Network, settings: SegmenterSettings, *, workers: int = 1) -> None:
         super().__init__(network, settings, workers=workers)
-        self._stated = settings
+        self._stated, self.scored = settings, settings.scored
         self._take_as(Fit.STRETCH, Pixels.UNIT, Channels.RGB)
         self._words = self._vocabulary(settings.background)
         blank = self._layer(self._blank)

@@ -28,7 +28,8 @@ SCORE = math.exp(10) / (math.exp(10) + math.exp(5) + 2)
 def segmenter(form: str, path: Path, **settings: Any) -> OnnxSegmenter:
     types = {"ids": TensorProto.INT64} if form == "ids" else {}
     model = networks.save(path / "model.onnx", FORMS[form], metadata=CLASSES, types=types)
-    return OnnxSegmenter(model, **{"background": "nothing", "min_area": 4, **settings})
+    stated = {"answers": "ids"} if form == "ids" else {}
+    return OnnxSegmenter(model, **{"background": "nothing", "min_area": 4, **stated, **settings})
 
 
 def red(make: networks.Make, path: Path, **settings: Any) -> OnnxSegmenter:
@@ -49,7 +50,7 @@ def bounds(points: tuple[float, ...]) -> Box:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_recognised_and_read(form: str, tmp_path: Path) -> None:
+def test_each_form_is_read(form: str, tmp_path: Path) -> None:
     image = picture((32, 32), (RED, (4, 8, 12, 20)), (RED, (20, 20, 28, 28)), (BLUE, (16, 0, 32, 8)))
     score = 1 if form == "ids" else SCORE
     off = 0.15 if form == "halved" else 1e-3  # its pixels are two of the picture's wide: edges are blurred
@@ -151,12 +152,14 @@ def two(graph: networks.Graph, pictures: str) -> dict[str, str]:
         (networks.segments, {"classes": ["red"]}, r"answers \[4, 32, 32\] for a picture, and 1 classes are named"),
         (networks.segments, {"background": "none"}, "'none' is not among the model's classes: nothing, red"),
         (networks.segments, {"answers": "probabilities"}, r"a probability is not in 0\.\.1: answers is wrong"),
+        (networks.segment_ids, {}, "the number of each pixel's class, which has no score: state answers: ids"),
         (networks.segments, {"drawn": "outlines"}, "drawn: .*Input should be 'polygons'"),
     ],
 )
 def test_what_does_not_fit_is_told_when_it_is_loaded(
     make: networks.Make, settings: dict[str, Any], what: str, tmp_path: Path
 ) -> None:
-    model = networks.save(tmp_path / "model.onnx", make, metadata=CLASSES)
+    types = {"ids": TensorProto.INT64}
+    model = networks.save(tmp_path / "model.onnx", make, metadata=CLASSES, types=types)
     with pytest.raises(UnknownAnnotator, match=what):
         load("onnx_segmenter", {"weights": str(model), **settings})

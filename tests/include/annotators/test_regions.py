@@ -137,8 +137,6 @@ def test_the_tolerance_simplifies() -> None:
 @pytest.mark.parametrize(
     ("output", "classes", "meaning"),
     [
-        (np.zeros((4, 5)), 3, Meaning.IDS),
-        (np.zeros((1, 4, 5), np.int64), 3, Meaning.IDS),
         (np.full((3, 4, 5), 1 / 3), 3, Meaning.PROBABILITIES),
         (np.full((4, 5, 3), 1 / 3), 3, Meaning.PROBABILITIES),  # the channels last
         (np.full((3, 4, 5), 0.5), 3, Meaning.LOGITS),
@@ -153,6 +151,9 @@ def test_meanings_are_recognised(output: np.ndarray, classes: int, meaning: Mean
 def test_what_cannot_be_told_apart_is_told() -> None:
     with pytest.raises(ModelError, match="logits or probabilities cannot be told apart: state answers"):
         recognise(np.full((1, 4, 5), 0.3), 1)
+    for ids in (np.zeros((4, 5)), np.zeros((1, 4, 5), np.int64), np.zeros((4, 5, 1), np.int32)):
+        with pytest.raises(ModelError, match="no score: state answers: ids"):
+            recognise(ids, 3)
     with pytest.raises(ModelError, match=r"answers \[3, 4, 5\] for a picture, and 2 classes are named"):
         layers(np.zeros((3, 4, 5)), 2)
 
