@@ -108,7 +108,7 @@ def looked_at(photograph: Photograph) -> Picture:
         found.append(Answers(model.spec).predictions(shapes, image, f"rapidocr@{short_side}").objects)
     drawn = [_drawn(number, one.shape) for number, one in enumerate(found[0], 1)]
     left = as_reviewed(drawn, photograph.objects, picture.size, SEED, f"incoming/{photograph.name}")
-    unseen, seen = flaws(drawn, photograph.objects), flaws(left, photograph.objects)
+    unseen, seen = (flaws(objects, photograph.objects, picture.size) for objects in (drawn, left))
     look = look_of(picture).features
     return Picture(image.id, photograph.name, picture.size, found[0], found[1], look, unseen, seen, tuple(left))
 

@@ -16,7 +16,7 @@ _MISSING = ""  # no label is called so
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How far people agree, on so many images and pairs of people's work on one; objects are the same from the
-    evaluation's IoU on.
+    evaluation's IoU on, of their pixels where they are more than boxes (see `matching.paired_overlap`).
 
     kappa: Cohen's (1960), on the classes of objects that both drew; None where they drew of one class alone, or none.
     alpha: Krippendorff's, nominal, over all objects that either drew, with "missing" as a value: 1 is full agreement, 0
@@ -40,7 +40,7 @@ def agreement(images: Iterable[DoubledImage], iou: float) -> Agreement | None:
         number += 1
         for one, other in combinations(image.drawn, 2):
             compared += 1
-            found, same = _units(one, other, iou)
+            found, same = _units(one, other, image.size, iou)
             units += found
             overlaps += same
     if not number:
@@ -69,10 +69,12 @@ def alpha(units: list[tuple[str, str]]) -> float | None:
     return 1 - (total - 1) * observed / expected
 
 
-def _units(one: DrawnBy, other: DrawnBy, iou: float) -> tuple[list[tuple[str, str]], list[float]]:
+def _units(
+    one: DrawnBy, other: DrawnBy, size: tuple[int, int], iou: float
+) -> tuple[list[tuple[str, str]], list[float]]:
     """Each object as the two labels, and the overlap of those that both drew."""
     a, b = [x.shape for x in one.annotations], [x.shape for x in other.annotations]
-    overlaps = overlap_matrix(a, b)
+    overlaps = overlap_matrix(a, b, size)
     pairs = match_same_then_any_label(overlaps, same_label(a, b), iou) if a and b else []
     rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
     units = [(a[row].label, b[column].label) for row, column in pairs]

@@ -16,10 +16,11 @@ class DrawnBy:
 
 @dataclass(frozen=True, slots=True)
 class DoubledImage:
-    """An image that two or more people drew on, each once: first who had the ordinary job, and saw what the models had
-    found, then those who drew from scratch."""
+    """An image, with its size (width, height in pixels), that two or more people drew on, each once: first who had the
+    ordinary job, and saw what the models had found, then those who drew from scratch."""
 
     image_id: str
+    size: tuple[int, int]
     drawn: tuple[DrawnBy, ...]
 
 

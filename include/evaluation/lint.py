@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from include.evaluation.columns import Floats
-from include.evaluation.matching import overlap_matrix, same_label
+from include.evaluation.matching import paired_overlap, same_label
 from include.evaluation.reviewed import FinalImage
 from include.lifecycle.boxes import Box
 from include.lifecycle.extents import extent
@@ -103,16 +103,18 @@ def _of_object(image: FinalImage, annotation: Annotation) -> list[Finding]:
 
 def _twins(image: FinalImage) -> list[Finding]:
     shapes = [annotation.shape for annotation in image.annotations]
-    overlaps = np.triu(np.where(same_label(shapes, shapes), overlap_matrix(shapes, shapes), 0.0), k=1)
+    rows, columns = np.nonzero(np.triu(same_label(shapes, shapes), k=1))
+    overlaps = paired_overlap(shapes, shapes, rows, columns, image.size)
     return [
         Finding(
             Slip.DUPLICATE,
             image.image_id,
             shapes[column].label,
             None if shapes[column].type is ShapeType.TAG else extent(shapes[column]),
-            f"another {shapes[row].label!r} is in its place (IoU {overlaps[row, column]:.2f})",
+            f"another {shapes[row].label!r} is in its place (IoU {overlap:.2f})",
         )
-        for row, column in np.argwhere(overlaps >= _TWIN)
+        for row, column, overlap in zip(rows, columns, overlaps, strict=True)
+        if overlap >= _TWIN
     ]
 
 

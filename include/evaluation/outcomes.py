@@ -60,7 +60,8 @@ def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
     """The class and outcome of every applied prediction, then those of every added annotation.
 
     A prediction is linked to the annotation that has its shape id. As CVAT does not promise that ids are
-    stable, those left over are linked by IoU from `iou` up, one to one, the same label first.
+    stable, those left over are linked by overlap (`matching.paired_overlap`) from `iou` up, one to one, the same label
+    first.
     """
     shown = sorted((p for p in image.predictions if p.id in image.applied), key=lambda p: p.id)
     by_shape_id = {annotation.shape_id: annotation for annotation in image.annotations}
@@ -69,7 +70,7 @@ def outcomes_of(image: ReviewedImage, iou: float) -> list[tuple[str, Outcome]]:
     lost = [prediction for prediction in shown if prediction.id not in links]
     new = [annotation for annotation in image.annotations if annotation.shape_id not in linked]
     if lost and new:
-        links |= _by_overlap(lost, new, iou)
+        links |= _by_overlap(lost, new, image.size, iou)
     linked = {annotation.shape_id for annotation in links.values()}
     fates = [
         (p.shape.label, outcome_of(p.shape, links[p.id].shape) if p.id in links else Outcome.DELETED) for p in shown
@@ -111,10 +112,12 @@ def _sorted(counts: Mapping[str, Mapping[str, int]]) -> dict[str, OutcomeCounts]
     return {name: OutcomeCounts(**counts[name]) for name in sorted(counts)}
 
 
-def _by_overlap(lost: list[Prediction], new: list[Annotation], iou: float) -> dict[str, Annotation]:
+def _by_overlap(
+    lost: list[Prediction], new: list[Annotation], size: tuple[int, int], iou: float
+) -> dict[str, Annotation]:
     new = sorted(new, key=lambda annotation: (annotation.shape.points, annotation.shape_id))
     shapes, others = [p.shape for p in lost], [a.shape for a in new]
-    overlaps = overlap_matrix(shapes, others)
+    overlaps = overlap_matrix(shapes, others, size)
     pairs = match_same_then_any_label(overlaps, same_label(shapes, others), iou)
     return {lost[row].id: new[column] for row, column in pairs}
 

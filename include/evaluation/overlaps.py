@@ -1,12 +1,12 @@
 """Overlaps: which predictions and annotations of an image may be the same object, and how much they overlap."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.columns import Floats, Ints, Kind, Objects, Sheet, from_score
-from include.evaluation.regions import Runs, region_iou, runs_of
+from include.evaluation.columns import Floats, Ints, Kind, Sheet, from_score
+from include.evaluation.regions import paired_iou
 from include.lifecycle.shapes import Shape
 
 LEAST = 0.1  # TIDE's background threshold: what overlaps less has nothing to do with it
@@ -118,26 +118,19 @@ def _refine(sheet: Sheet, prediction: Ints, annotation: Ints, overlap: Floats) -
         found = sheet.predictions.shapes[int(prediction[pair])]
         true = sheet.annotations.shapes[int(annotation[pair])]
         size = sheet.sizes[sheet.predictions.image[prediction[pair]]]
-        overlap[pair] = oks(_points(found), _points(true), float(size[0] * size[1]))
+        overlap[pair] = oks(points_of(found), points_of(true), float(size[0] * size[1]))
 
 
 def _refine_regions(sheet: Sheet, prediction: Ints, annotation: Ints, overlap: Floats, chosen: np.ndarray) -> None:
     """An image at a time: only its regions are pixels in memory."""
-    pairs = np.flatnonzero(chosen)
-    images = sheet.predictions.image[prediction[pairs]]
+    found, true, pairs = sheet.predictions, sheet.annotations, np.flatnonzero(chosen)
+    images = found.image[prediction[pairs]]
     for image in np.unique(images):
         mine = pairs[slice(*np.searchsorted(images, [image, image + 1]))]
-        rows, row = np.unique(prediction[mine], return_inverse=True)
-        columns, column = np.unique(annotation[mine], return_inverse=True)
-        a = _runs(sheet.predictions, rows, sheet.sizes[image])
-        b = _runs(sheet.annotations, columns, sheet.sizes[image])
-        overlap[mine] = region_iou(a, b)[row, column]
+        size = int(sheet.sizes[image][0]), int(sheet.sizes[image][1])
+        overlap[mine] = paired_iou(found.shapes, true.shapes, prediction[mine], annotation[mine], size)
 
 
-def _runs(objects: Objects, rows: Ints, size: Floats) -> list[Runs]:
-    shapes: Mapping[int, Shape] = objects.shapes
-    return [runs_of(shapes[int(row)], int(size[0]), int(size[1])) for row in rows]
-
-
-def _points(shape: Shape) -> Floats:
+def points_of(shape: Shape) -> Floats:
+    """The points of a shape: float64[n, 2], x and y in pixels."""
     return np.array(shape.points, dtype=np.float64).reshape(-1, 2)

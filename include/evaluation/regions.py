@@ -1,7 +1,7 @@
 """Regions: polygons, masks, ellipses and turned rectangles as pixels, in COCO's run lengths."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from include.lifecycle.masks import pixels_of
 from include.lifecycle.shapes import Shape, ShapeType
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Runs = dict[str, Any]  # COCO's: size (height, width) and packed counts
 
 _SIDES = 64  # of the polygon that stands for an ellipse
@@ -41,6 +42,17 @@ def region_iou(a: Sequence[Runs], b: Sequence[Runs]) -> Floats:
     if not a or not b:
         return np.zeros((len(a), len(b)))
     return np.asarray(coco.iou(list(a), list(b), [0] * len(b)), dtype=np.float64).reshape(len(a), len(b))
+
+
+def paired_iou(
+    a: Mapping[int, Shape], b: Mapping[int, Shape], rows: Ints, columns: Ints, size: tuple[int, int]
+) -> Floats:
+    """Intersection over union of the regions a[rows[k]] and b[columns[k]] on an image of this size (width, height in
+    pixels), float64[k]; each is drawn once. Takes int64[k] twice."""
+    mine, row = np.unique(rows, return_inverse=True)
+    others, column = np.unique(columns, return_inverse=True)
+    iou = region_iou([runs_of(a[int(one)], *size) for one in mine], [runs_of(b[int(one)], *size) for one in others])
+    return np.asarray(iou[row, column])
 
 
 def bitmap(mask: Shape, width: int, height: int) -> NDArray[np.uint8]:

@@ -32,10 +32,10 @@ class Flaws:
         return Flaws(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def flaws(drawn: Sequence[Drawn], truth: Sequence[TrueObject]) -> Flaws:
-    """What is not as it should be on a frame."""
+def flaws(drawn: Sequence[Drawn], truth: Sequence[TrueObject], size: tuple[int, int]) -> Flaws:
+    """What is not as it should be on a frame of this size."""
     found, true = [_shape(one.label, one.box) for one in drawn], [_shape(one.label, one.box) for one in truth]
-    overlaps = overlap_matrix(found, true)
+    overlaps = overlap_matrix(found, true, size)
     overlaps[~same_label(found, true)] = 0
     pairs = match_one_to_one(overlaps, _SAME)
     misread = sum(drawn[row].text != truth[column].text for row, column in pairs)
@@ -53,8 +53,8 @@ def unseen(
     for image, drawn in _accepted_unseen(project, stack, ledger):
         _, key = split_uri(image.uri)
         true, size = truth[posixpath.basename(key)], (image.header.width, image.header.height)
-        left += flaws(drawn, true)
-        reviewed += flaws(as_reviewed(drawn, true, size, seed, key), true)
+        left += flaws(drawn, true, size)
+        reviewed += flaws(as_reviewed(drawn, true, size, seed, key), true, size)
     return left, reviewed
 
 

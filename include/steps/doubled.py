@@ -39,9 +39,10 @@ def doubled_images(project: Project, store: BulkStore, ledger: Ledger) -> Iterat
             person = name or f"job {cvat_id}"
             for image_id, annotations in _by_image(project, uri, store):
                 drawn[image_id].setdefault(person, DrawnBy(person, annotations))
+        sizes = {image.id: (image.header.width, image.header.height) for image in ledger.images.of_batch(batch_id)}
         for image_id, people in drawn.items():
             if len(people) > 1:
-                yield DoubledImage(image_id, tuple(people.values()))
+                yield DoubledImage(image_id, sizes[image_id], tuple(people.values()))
 
 
 def _kept(project: Project, ledger: Ledger) -> Iterator[tuple[BlindJob, str]]:

@@ -107,8 +107,8 @@ def _counted(images: Sequence[FinalImage], truth: Truth) -> _Counts:
     both = 0
     for image in images:
         a, b = [one.shape for one in image.annotations], [one.shape for one in truth[image.image_id]]
-        same = same_label(a, b)
-        both += sum(bool(same[pair]) for pair in match_same_then_any_label(overlap_matrix(a, b), same, _IOU))
+        same, overlaps = same_label(a, b), overlap_matrix(a, b, image.size)
+        both += sum(bool(same[pair]) for pair in match_same_then_any_label(overlaps, same, _IOU))
     return _Counts(
         sum(len(image.annotations) for image in images), sum(len(truth[image.image_id]) for image in images), both
     )

@@ -5,7 +5,7 @@ import pytest
 from include.evaluation.agreement import Agreement, agreement, alpha
 from include.evaluation.doubled import DoubledImage, DrawnBy
 from include.lifecycle.reviews import Annotation
-from include.lifecycle.shapes import Shape
+from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.objects import box
 
 HERE, THERE, FAR = box(0, 0, 10, 10), box(50, 0, 60, 10), box(0, 80, 10, 90)
@@ -16,7 +16,7 @@ def image(*people: list[Shape]) -> DoubledImage:
         DrawnBy(f"person {n}", tuple(Annotation("a", shape, "manual", number) for number, shape in enumerate(shapes)))
         for n, shapes in enumerate(people)
     )
-    return DoubledImage("a", tuple(drawn))
+    return DoubledImage("a", (1000, 1000), tuple(drawn))
 
 
 def number(shape: Shape) -> Shape:
@@ -32,6 +32,15 @@ def test_nominal_alpha_of_two_observers_is_the_papers() -> None:
 def test_full_agreement() -> None:
     found = agreement([image([HERE, number(THERE)], [HERE, number(THERE)])], 0.5)
     assert found == Agreement(1, 1, 2, kappa=1.0, alpha=1.0, mean_iou=1.0, found=1.0)
+
+
+def test_two_halves_of_a_square_are_not_the_same_object() -> None:
+    """Two triangles in one box, which share no more than their diagonal."""
+    lower = Shape("word", ShapeType.POLYGON, (0, 0, 40, 40, 0, 40))
+    upper = Shape("word", ShapeType.POLYGON, (0, 0, 40, 0, 40, 40))
+    found = agreement([image([lower], [upper])], 0.5)
+    assert found
+    assert (found.objects, found.found, found.mean_iou) == (2, 0.0, None)
 
 
 def test_what_one_missed_counts_against_alpha_and_not_against_kappa() -> None:

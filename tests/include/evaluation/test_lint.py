@@ -31,6 +31,13 @@ def test_twins_of_two_classes_are_no_slip_and_one_of_three_is_told_per_pair() ->
     assert len(slips(image(*[box(5, 5, 50, 60)] * 3))) == 3
 
 
+def test_two_halves_of_a_square_are_no_twins() -> None:
+    lower = Shape("word", ShapeType.POLYGON, (0, 0, 40, 40, 0, 40))
+    upper = Shape("word", ShapeType.POLYGON, (0, 0, 40, 0, 40, 40))
+    assert slips(image(lower, upper)) == []
+    assert slips(image(lower, upper, lower)) == [(Slip.DUPLICATE, "a")]
+
+
 def test_a_tag_twice_is_a_slip_and_a_tag_alone_is_no_empty_image() -> None:
     tag = Shape("word", ShapeType.TAG, ())
     assert slips(image(tag)) == []

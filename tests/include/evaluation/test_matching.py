@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from itertools import permutations
 
 import numpy as np
@@ -17,7 +18,12 @@ from include.evaluation.greedy import greedy, in_order
 from include.evaluation.matching import match_one_to_one, match_same_then_any_label, overlap_matrix, same_label
 from include.evaluation.overlaps import Pairs
 from include.lifecycle.shapes import Shape, ShapeType
+from tests.include.evaluation.coco_oracle import run_lengths
 from tests.include.evaluation.objects import box, shapes
+
+SIZE = (100, 80)  # width and height
+LOWER = Shape("word", ShapeType.POLYGON, (10, 10, 50, 50, 10, 50))
+UPPER = Shape("word", ShapeType.POLYGON, (10, 10, 50, 10, 50, 50))  # the other half of the square
 
 some_shapes = st.lists(shapes(), max_size=8)
 
@@ -58,7 +64,7 @@ def coco_pairs(found: list[Shape], truth: list[Shape], iou: float) -> set[tuple[
 
 @given(some_shapes, some_shapes)
 def test_iou_is_that_of_pycocotools(a: list[Shape], b: list[Shape]) -> None:
-    ours = overlap_matrix(a, b)
+    ours = overlap_matrix(a, b, SIZE)
     assert ours.shape == (len(a), len(b))
     if a and b:
         theirs = mask.iou(np.array([xywh(s) for s in a]), np.array([xywh(s) for s in b]), [0] * len(b))
@@ -66,18 +72,53 @@ def test_iou_is_that_of_pycocotools(a: list[Shape], b: list[Shape]) -> None:
 
 
 def test_iou_has_no_plus_one() -> None:
-    half = overlap_matrix([box(0, 0, 1, 1)], [box(0, 0, 2, 1)])
+    half = overlap_matrix([box(0, 0, 1, 1)], [box(0, 0, 2, 1)], SIZE)
     assert half[0, 0] == 0.5  # with PASCAL VOC's + 1 it would be 4 / 6
 
 
 def test_empty_boxes_overlap_nothing() -> None:
     point = [box(3, 3, 3, 3)]
-    assert overlap_matrix(point, point)[0, 0] == 0
+    assert overlap_matrix(point, point, SIZE)[0, 0] == 0
 
 
 def test_tags_are_nowhere_and_so_in_the_same_place() -> None:
     tag = Shape("word", ShapeType.TAG, ())
-    assert overlap_matrix([tag, box(0, 0, 1, 1)], [tag, box(0, 0, 1, 1)]).tolist() == [[1, 0], [0, 1]]
+    assert overlap_matrix([tag, box(0, 0, 1, 1)], [tag, box(0, 0, 1, 1)], SIZE).tolist() == [[1, 0], [0, 1]]
+
+
+def test_two_halves_of_a_square_share_their_diagonal_at_the_most() -> None:
+    assert overlap_matrix([LOWER], [LOWER, UPPER], SIZE)[0].tolist() == pytest.approx([1, 0], abs=0.03)
+
+
+def test_a_polygon_and_a_box_are_compared_by_their_pixels() -> None:
+    assert overlap_matrix([LOWER], [box(10, 10, 50, 50)], SIZE)[0, 0] == pytest.approx(1 / 2, abs=0.02)
+
+
+def test_masks_are_compared_pixel_by_pixel() -> None:
+    """Of three by two pixels, one has all but the first, the other all but the last."""
+    one = Shape("word", ShapeType.MASK, (1, 5, 1, 1, 3, 2))
+    other = Shape("word", ShapeType.MASK, (0, 5, 1, 1, 1, 3, 2))
+    assert overlap_matrix([one], [other], SIZE)[0, 0] == pytest.approx(4 / 6)
+
+
+def test_regions_overlap_as_in_pycocotools() -> None:
+    a = [LOWER, UPPER, Shape("word", ShapeType.POLYGON, (60, 60, 99, 60, 99, 79))]
+    b = [UPPER, Shape("word", ShapeType.POLYGON, (30, 5, 90, 40, 30, 75)), LOWER]
+    theirs = mask.iou([run_lengths(one, SIZE) for one in a], [run_lengths(one, SIZE) for one in b], [0] * len(b))
+    np.testing.assert_allclose(overlap_matrix(a, b, SIZE), theirs)
+
+
+def test_points_are_compared_by_oks_and_lines_by_their_boxes() -> None:
+    true = Shape("word", ShapeType.POINTS, (0, 0, 10, 20))
+    near = Shape("word", ShapeType.POINTS, (0, 0, 13, 24))  # 0 and 5 pixels off; the box has 200 pixels²
+    at_five_pixels = math.exp(-(5**2) / (2 * 200 * (2 * 0.09) ** 2))
+    assert overlap_matrix([near], [true], SIZE)[0, 0] == pytest.approx((1 + at_five_pixels) / 2)
+    single = [Shape("word", ShapeType.POINTS, (x, 40)) for x in (40, 45)]
+    far_less = math.exp(-(5**2) / (2 * 100 * 80 * (2 * 0.09) ** 2))  # the image's size counts
+    assert overlap_matrix(single[:1], single[1:], SIZE)[0, 0] == pytest.approx(far_less)
+    lines = [Shape("word", ShapeType.POLYLINE, (20, y, 40, y)) for y in (30, 35)]  # 30 x 10 with what is around them
+    assert overlap_matrix(lines[:1], lines[1:], SIZE)[0, 0] == pytest.approx(150 / 450)
+    assert overlap_matrix(lines[:1], [LOWER], SIZE)[0, 0] == pytest.approx(30 * 10 / 1600)
 
 
 def match_by_score(iou: Floats, threshold: float) -> list[tuple[int, int]]:
@@ -93,7 +134,7 @@ def match_by_score(iou: Floats, threshold: float) -> list[tuple[int, int]]:
     st.sampled_from([0.3, 0.5, 0.75, 1.0]),
 )
 def test_greedy_matching_is_that_of_pycocotools(found: list[Shape], truth: list[Shape], threshold: float) -> None:
-    pairs = match_by_score(overlap_matrix(found, truth), threshold)
+    pairs = match_by_score(overlap_matrix(found, truth, SIZE), threshold)
     assert set(pairs) == coco_pairs(found, truth, threshold)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from include.evaluation.outcomes import Outcome, OutcomeCounts, count_outcomes, outcome_of, outcomes_of
 from include.evaluation.reviewed import ReviewedImage
-from include.lifecycle.shapes import Shape
+from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.objects import box, datasets, reviewed
 
 APPLIED = replace(box(10, 10, 50, 30), attributes=(("text", "EXIT"),))
@@ -57,6 +57,13 @@ def test_too_little_overlap_is_a_deletion_and_an_addition() -> None:
     image = reviewed([(APPLIED, 0.9)], [(box(10, 10, 25, 30, "number"), 8)], applied={0: 7})  # IoU 15 / 40
     assert outcomes_of(image, 0.5) == [("word", Outcome.DELETED), ("number", Outcome.ADDED)]
     assert outcomes_of(image, 0.375) == [("word", Outcome.RELABELLED)]
+
+
+def test_where_ids_changed_the_other_half_of_a_square_is_another_object() -> None:
+    lower = Shape("word", ShapeType.POLYGON, (0, 0, 40, 40, 0, 40))
+    upper = Shape("word", ShapeType.POLYGON, (0, 0, 40, 0, 40, 40))
+    image = reviewed([(lower, 0.9)], [(upper, 1007)], applied={0: 7})
+    assert outcomes_of(image, 0.5) == [("word", Outcome.DELETED), ("word", Outcome.ADDED)]
 
 
 def test_a_prediction_that_nobody_was_shown_has_no_outcome() -> None:

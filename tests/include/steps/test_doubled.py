@@ -82,7 +82,8 @@ def test_who_reviewed_comes_first_then_who_drew_from_scratch(world: World) -> No
         one: [("dora", 1), ("emil", 1), ("fritz", 0)],
         other: [("dora", 1), ("emil", 1), ("fritz", 1)],
     }
-    drawn = doubled(world)[0].drawn
+    drawn, header = doubled(world)[0].drawn, world.ledger.images.get(world.project.name, [one])[one].header
+    assert doubled(world)[0].size == (header.width, header.height)
     assert points(drawn[1].annotations) == [tuple(BOX)]
     assert points(drawn[0].annotations) != points(drawn[1].annotations)
 
