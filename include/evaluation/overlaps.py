@@ -11,6 +11,7 @@ from include.lifecycle.shapes import Shape
 
 LEAST = 0.1  # TIDE's background threshold: what overlaps less has nothing to do with it
 OKS_SIGMA = 0.09  # CVAT's: the standard deviation of a point, as a share of the object's size
+_THINNEST = 0.1  # a side of an object of points, as a share of the other, at the least
 _BLOCK = 2_000_000  # pairs looked at together: some 200 MB
 
 
@@ -71,12 +72,13 @@ def box_iou(a: Floats, b: Floats) -> Floats:
 
 def oks(found: Floats, true: Floats, image_area: float) -> float:
     """Object keypoint similarity of points float64[n, 2] with the true ones (COCO's, all points visible and of one
-    sigma). The object's size is the area of the box around its true points; a single point has none, and the image's
-    counts (CVAT's way). 0 where the numbers of points differ."""
+    sigma). The object's size is the area of the box around its true points, of which no side counts as shorter than a
+    tenth of the other, nor than a pixel: points in a line have no area. A single point has no size at all, and the
+    image's counts (CVAT's way). 0 where the numbers of points differ."""
     if len(found) != len(true):
         return 0.0
     sides = true.max(axis=0) - true.min(axis=0)
-    area = float(sides[0] * sides[1]) or image_area
+    area = image_area if len(true) == 1 else float(np.maximum(sides, max(_THINNEST * sides.max(), 1.0)).prod())
     distances = ((found - true) ** 2).sum(axis=1)
     return float(np.exp(-distances / (2 * area * (2 * OKS_SIGMA) ** 2)).mean())
 

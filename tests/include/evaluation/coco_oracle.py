@@ -65,6 +65,7 @@ def _row(shape: Shape, kind: str, size: tuple[int, int]) -> dict[str, Any]:
     if kind == "keypoints":
         row["keypoints"] = [value for x, y in zip(xs, ys, strict=True) for value in (x, y, 2)]
         row["num_keypoints"] = len(xs)
+        row["area"] = max(wide, high / 10, 1) * max(high, wide / 10, 1)  # COCO takes any area; ours is never thinner
     return row
 
 

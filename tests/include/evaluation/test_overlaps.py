@@ -67,6 +67,21 @@ def test_oks_by_its_definition() -> None:
     assert oks(np.array([[3.0, 4.0]]), np.array([[0.0, 0.0]]), 200) == pytest.approx(at_five_pixels)
 
 
+def test_points_in_a_line_are_as_large_as_their_length_lets_them_be() -> None:
+    """Two points 80 pixels apart count as 80 x 8: a hundred pixels off they are wrong, turned by a pixel or not."""
+    for tilt in (0.0, 1.0):
+        for true in (np.array([[0.0, 0.0], [80.0, tilt]]), np.array([[0.0, 0.0], [tilt, 80.0]])):
+            assert oks(true + np.array([100.0, 0.0]), true, 1e6) == pytest.approx(0, abs=1e-9)
+            at_five_pixels = math.exp(-(5**2) / (2 * 80 * 8 * (2 * 0.09) ** 2))
+            assert oks(true + np.array([3.0, 4.0]), true, 1e6) == pytest.approx(at_five_pixels)
+
+
+def test_several_points_in_one_place_are_a_pixel_large() -> None:
+    true = np.zeros((2, 2))
+    assert oks(true, true, 1e6) == 1
+    assert oks(true + np.array([0.3, 0.4]), true, 1e6) == pytest.approx(math.exp(-(0.5**2) / (2 * (2 * 0.09) ** 2)))
+
+
 def test_shapes_of_different_kinds_overlap_by_their_boxes() -> None:
     seen = sheet([reviewed([(box(10, 10, 60, 60), 0.9)], [(TRIANGLE, 1)])])
     assert pairs_of(seen).overlap.tolist() == [1.0]
