@@ -1,8 +1,8 @@
 """Lint: final annotations that look like slips, which reviewers hate to find by hand."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -11,7 +11,7 @@ from include.evaluation.columns import Floats
 from include.evaluation.matching import paired_overlap, same_label
 from include.evaluation.reviewed import FinalImage
 from include.lifecycle.boxes import Box
-from include.lifecycle.extents import extent
+from include.lifecycle.extents import bounds, extent
 from include.lifecycle.reviews import Annotation
 from include.lifecycle.shapes import ShapeType
 
@@ -30,8 +30,8 @@ class Slip(StrEnum):
     OUTSIDE = "outside"
     DUPLICATE = "duplicate"
     INVERTED = "inverted"
-    EMPTY = "empty"
     UNLIKELY_SIZE = "unlikely size"
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """How many slips of each kind there are, in so many images, and the first of them."""
+    """How many slips of each kind there are, in so many images, and those that are listed, by kind: 500 at the
+    most, which the kinds share, so that a slip that is everywhere hides no other."""
 
     images: int
     counts: Mapping[str, int]
@@ -57,10 +58,11 @@ class LintReport:
 def lint(images: Iterable[FinalImage]) -> LintReport:
     """Look at the final annotations of images, each once; the order does not matter.
 
-    An object of a class is of an unlikely size where the logarithm of its area is more than 4 robust standard
-    deviations (1.4826 times the median absolute deviation; Hampel 1974) from the class's median, of 30 objects at the
-    least. An image is called empty where nothing is drawn on it and it is no negative by intent that can be told:
-    these are for people to look at.
+    A side below 3 pixels is tiny, of a line the longer one; points have no size. What is turned may reach over the
+    edge. An object of a class is of an unlikely size where the logarithm of the area of the box around it is more than
+    4 robust standard deviations (1.4826 times the median absolute deviation; Hampel 1974) from the class's median, of
+    30 objects at the least. An image is called empty where nothing is drawn on it and it is no negative by intent that
+    can be told: these are for people to look at.
     """
     findings, sizes, number = list[Finding](), dict[str, list[tuple[float, str, Box]]](), 0
     for image in images:
@@ -71,9 +73,19 @@ def lint(images: Iterable[FinalImage]) -> LintReport:
             sizes.setdefault(shape.label, []).append(((box[2] - box[0]) * (box[3] - box[1]), image.image_id, box))
     for label, found in sizes.items():
         findings += _unlikely(label, found)
-    findings.sort(key=lambda one: (one.slip, one.image_id, one.label or "", one.box or ()))
+    kinds = list(Slip)
+    findings.sort(key=lambda one: (kinds.index(one.slip), one.image_id, one.label or "", one.box or ()))
     counts = Counter(one.slip.value for one in findings)
-    return LintReport(number, {slip.value: counts[slip.value] for slip in Slip}, tuple(findings[:_MOST]))
+    return LintReport(number, {slip.value: counts[slip.value] for slip in Slip}, _listed(findings))
+
+
+def _listed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The first of each kind, then the second of each, and so on, as many as there is room for; in their order."""
+    seen, turns = Counter[Slip](), list[tuple[int, int]]()
+    for place, finding in enumerate(findings):
+        turns.append((seen[finding.slip], place))
+        seen[finding.slip] += 1
+    return tuple(findings[place] for place in sorted(place for _, place in sorted(turns)[:_MOST]))
 
 
 def _of_image(image: FinalImage) -> list[Finding]:
@@ -84,19 +96,20 @@ def _of_image(image: FinalImage) -> list[Finding]:
 
 
 def _of_object(image: FinalImage, annotation: Annotation) -> list[Finding]:
-    shape, (width, height) = annotation.shape, image.size
-    box, found = extent(shape), list[Finding]()
+    shape, (width, height), found = annotation.shape, image.size, list[Finding]()
+    box, (left, top, right, bottom) = extent(shape), bounds(replace(shape, rotation=0.0))
 
     def add(slip: Slip, detail: str) -> None:
         found.append(Finding(slip, image.image_id, shape.label, box, detail))
 
     if shape.type is ShapeType.RECTANGLE and (shape.points[0] > shape.points[2] or shape.points[1] > shape.points[3]):
         add(Slip.INVERTED, "its corners are the wrong way round")
-    sides = box[2] - box[0], box[3] - box[1]
-    if shape.type is not ShapeType.POINTS and min(sides) < TINY:
+    sides = right - left, bottom - top
+    side = max(sides) if shape.type is ShapeType.POLYLINE else min(sides)
+    if shape.type is not ShapeType.POINTS and side < TINY:
         add(Slip.TINY, f"{sides[0]:.1f} x {sides[1]:.1f} pixels")
-    outside = min(box[0], box[1], width - box[2], height - box[3])
-    if not shape.rotation and shape.type is not ShapeType.POINTS and outside < -_NOISE:
+    outside = min(left, top, width - right, height - bottom)
+    if not shape.rotation % 360 and outside < -_NOISE:
         add(Slip.OUTSIDE, f"it reaches {-outside:.1f} pixels over the edge")
     return found
 

@@ -7,9 +7,19 @@ _REACH = 5.0  # pixels on each side of points and lines, which have no area: so 
 
 
 def extent(shape: Shape) -> Box:
+    """The `bounds` of a shape, those of points and polylines with some pixels around them.
+
+    Raises ValueError for a tag, which is nowhere.
+    """
+    left, top, right, bottom = bounds(shape)
+    reach = _REACH if shape.type in (ShapeType.POINTS, ShapeType.POLYLINE) else 0.0
+    return left - reach, top - reach, right + reach, bottom + reach
+
+
+def bounds(shape: Shape) -> Box:
     """The box (x1, y1, x2, y2) around a shape, in pixels; around its turned corners where it is a rotated rectangle.
 
-    Points and polylines have some pixels around them. Raises ValueError for a tag, which is nowhere.
+    Raises ValueError for a tag, which is nowhere.
     """
     match shape.type:
         case ShapeType.TAG:
@@ -23,13 +33,8 @@ def extent(shape: Shape) -> Box:
             x, y, right, top = shape.points
             return 2 * x - right, top, right, 2 * y - top
         case _:
-            return _around(shape)
-
-
-def _around(shape: Shape) -> Box:
-    xs, ys = shape.points[::2], shape.points[1::2]
-    reach = 0.0 if shape.type is ShapeType.POLYGON else _REACH
-    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
+            xs, ys = shape.points[::2], shape.points[1::2]
+            return min(xs), min(ys), max(xs), max(ys)
 
 
 def overlap(a: Box, b: Box) -> float:

@@ -17,7 +17,7 @@ OUTCOMES = {
     "added": "drawn by a person where nothing was predicted",
 }
 SLIPS = {
-    "tiny": "a side below 3 pixels",
+    "tiny": "a side below 3 pixels, or a line that is shorter",
     "outside": "reaches over the image's edge",
     "duplicate": "two of one class in one place (IoU from 0.9)",
     "inverted": "corners the wrong way round",

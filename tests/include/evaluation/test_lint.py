@@ -1,5 +1,7 @@
 """Slips, each by an example, and no finding where nothing is wrong."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +53,42 @@ def test_an_unlikely_size_is_told_with_the_usual_one() -> None:
     assert [(one.slip, one.image_id, one.label) for one in report.findings] == [(Slip.UNLIKELY_SIZE, "giant", "word")]
     assert report.findings[0].detail == "900000 pixels², usual for 'word' is 2400"
     assert lint([*images[:20], giant]).findings == ()  # of few, nobody knows what is usual
+
+
+def test_a_line_may_end_at_the_edge_and_lie_flat() -> None:
+    assert slips(image(Shape("word", ShapeType.POLYLINE, (0, 40, 1000, 40)))) == []
+    assert slips(image(Shape("word", ShapeType.POLYLINE, (-2, 40, 500, 40)))) == [(Slip.OUTSIDE, "a")]
+    assert lint([image(Shape("word", ShapeType.POLYLINE, (-2, 40, 5, 40)))]).findings[0].detail == (
+        "it reaches 2.0 pixels over the edge"
+    )
+
+
+def test_a_line_of_two_pixels_is_tiny_and_a_point_is_not() -> None:
+    assert slips(image(Shape("word", ShapeType.POLYLINE, (40, 40, 42, 41)))) == [(Slip.TINY, "a")]
+    assert slips(image(Shape("word", ShapeType.POINTS, (1000, 40)))) == []
+    assert slips(image(Shape("word", ShapeType.POINTS, (1002, 40)))) == [(Slip.OUTSIDE, "a")]
+
+
+def test_a_slim_rectangle_is_tiny_however_it_is_turned() -> None:
+    slim = Shape("word", ShapeType.RECTANGLE, (40, 40, 80, 42), rotation=45)
+    assert slips(image(slim)) == [(Slip.TINY, "a")]
+
+
+def test_what_is_everywhere_hides_nothing_else_in_the_list() -> None:
+    empty = [image(name=f"{number:04d}") for number in range(600)]
+    others = [image(box(50, 60, 5, 5), name="x"), image(box(-20, 5, 50, 60), name="y")]
+    found = slips(*empty, *others)
+    assert found[:2] == [(Slip.OUTSIDE, "y"), (Slip.INVERTED, "x")]
+    assert found[2:] == [(Slip.EMPTY, f"{number:04d}") for number in range(498)]
+
+
+def test_the_kinds_share_the_list() -> None:
+    """Of 300 tiny, 400 inverted and 10 outside: 10, and half of what is left each."""
+    shapes = {Slip.TINY: (box(5, 5, 50, 6), 300), Slip.INVERTED: (box(50, 60, 5, 5), 400)}
+    shapes[Slip.OUTSIDE] = box(-20, 5, 50, 60), 10
+    images = [image(shape, name=f"{slip}{n:03d}") for slip, (shape, count) in shapes.items() for n in range(count)]
+    found = Counter(slip for slip, _ in slips(*images))
+    assert found == {Slip.TINY: 245, Slip.INVERTED: 245, Slip.OUTSIDE: 10}
 
 
 def test_counts_are_of_all_and_the_list_has_an_end() -> None:

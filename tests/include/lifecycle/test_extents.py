@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.lifecycle.extents import extent, overlap
+from include.lifecycle.extents import bounds, extent, overlap
 from include.lifecycle.shapes import Shape, ShapeType
 
 
@@ -24,6 +24,11 @@ def test_the_box_around_a_shape(type_: ShapeType, points: tuple[float, ...], box
 
 def test_a_rectangle_that_is_turned_by_a_right_angle() -> None:
     assert extent(Shape("a", ShapeType.RECTANGLE, (0, 0, 4, 2), rotation=90)) == pytest.approx((1, -1, 3, 3))
+
+
+def test_the_bounds_of_lines_and_points_are_their_own() -> None:
+    assert bounds(Shape("a", ShapeType.POLYLINE, (1, 2, 5, 4))) == (1, 2, 5, 4)
+    assert bounds(Shape("a", ShapeType.POINTS, (20, 30))) == (20, 30, 20, 30)
 
 
 def test_a_tag_is_nowhere() -> None:
