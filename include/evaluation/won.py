@@ -2,8 +2,8 @@
 
 For each type the predictions are mended, that type alone, and the mean average precision at the evaluation's IoU is
 computed again; how much more it is than before says how much the type matters:
-- classification: the prediction gets the right class; localization: it gets the right place. Where the annotation is
-  found already, or by another mended one of higher score, the prediction is taken away instead
+- classification: the prediction gets the right class; localization: it gets the right place. Where the annotation that
+  it overlaps most is found already, or by another mended one of higher score, the prediction is taken away instead
 - both, duplicate, background: the prediction is taken away
 - missed: the annotation is taken away
 """
@@ -14,8 +14,7 @@ import numpy as np
 
 from include.evaluation.average_precision import precision_at_recalls
 from include.evaluation.columns import Flags, Floats, Ints, Sheet
-from include.evaluation.errors import NAMES, ErrorTypes, kinds_of_errors
-from include.evaluation.greedy import matched
+from include.evaluation.errors import NAMES, Errors, ErrorTypes, errors_of
 from include.evaluation.overlaps import Pairs
 
 _CLASSIFICATION, _LOCALIZATION = 1, 2
@@ -37,39 +36,30 @@ def won(sheet: Sheet, pairs: Pairs, right: Pairs, iou: float) -> ErrorTypes | No
     found, true = sheet.predictions, sheet.annotations
     if not len(true) or not len(found) or found.score.min() == found.score.max():
         return None
-    kinds, missed = kinds_of_errors(sheet, pairs, right, iou)
-    is_right = matched(right, len(found))[0] >= 0
-    taken = np.zeros(len(true), np.bool_)
-    taken[right.annotation] = True
-    base = _State(np.ones(len(found), np.bool_), is_right, found.label, np.ones(len(true), np.bool_))
+    errors = errors_of(sheet, pairs, right, iou)
+    base = _State(np.ones(len(found), np.bool_), errors.kind == 0, found.label, np.ones(len(true), np.bool_))
     before = _mean_precision(sheet, base)
     gains = []
     for kind, name in enumerate(NAMES, start=1):
         if name == "missed":
-            state = _State(base.is_in, base.right, base.label, ~missed)
+            state = _State(base.is_in, base.right, base.label, ~errors.missed)
         elif kind in (_CLASSIFICATION, _LOCALIZATION):
-            state = _mended(sheet, pairs, base, kinds == kind, taken, same=kind == _LOCALIZATION)
+            state = _mended(sheet, base, errors, kind)
         else:
-            state = _State(kinds != kind, base.right, base.label, base.wanted)
+            state = _State(errors.kind != kind, base.right, base.label, base.wanted)
         gains.append(max(_mean_precision(sheet, state) - before, 0.0))
     return ErrorTypes(**dict(zip(NAMES, gains, strict=True)))
 
 
-def _mended(sheet: Sheet, pairs: Pairs, base: _State, chosen: Flags, taken: Flags, *, same: bool) -> _State:
-    """With the chosen predictions right, each as the annotation that it overlaps most (of its class, or of others)."""
-    found, true = sheet.predictions, sheet.annotations
-    of_class = found.label[pairs.prediction] == true.label[pairs.annotation]
-    mine = pairs.where(chosen[pairs.prediction] & (of_class == same))
-    mine = mine.where(np.lexsort((-mine.overlap, mine.prediction)))
-    rows, first = np.unique(mine.prediction, return_index=True)
-    targets = mine.annotation[first]
-    by_score = np.argsort(-found.score[rows], kind="stable")
-    _, earliest = np.unique(targets[by_score], return_index=True)
-    mended = by_score[earliest]
-    mended = mended[~taken[targets[mended]]]
+def _mended(sheet: Sheet, base: _State, errors: Errors, kind: int) -> _State:
+    """With the predictions of that error right, each as the annotation that it would find; of several the first, which
+    in an image has the highest score."""
+    chosen = errors.kind == kind
+    rows = np.flatnonzero(chosen & (errors.target >= 0))
+    targets, first = np.unique(errors.target[rows], return_index=True)
+    mended = rows[first]
     is_in, right, label = base.is_in & ~chosen, base.right.copy(), base.label.copy()
-    is_in[rows[mended]], right[rows[mended]] = True, True
-    label[rows[mended]] = true.label[targets[mended]]
+    is_in[mended], right[mended], label[mended] = True, True, sheet.annotations.label[targets]
     return _State(is_in, right, label, base.wanted)
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.evaluation.columns import Ints, Kind, Objects, Sheet
+from include.evaluation.columns import Flags, Ints, Kind, Objects, Sheet
 from include.evaluation.drawing import Drawing, drawing_of
-from include.evaluation.errors import NAMES, kinds_of_errors
+from include.evaluation.errors import NAMES, Errors, errors_of
 from include.evaluation.overlaps import Pairs
 from include.lifecycle.boxes import Box
 
@@ -18,7 +18,7 @@ OF_CLASS = 5  # that show best what is wrong with a class, which may be too rare
 class Mark:
     """An object to draw: its class, the box around it (x1, y1, x2, y2) in pixels (None for a tag, which is nowhere),
     how it is drawn where it is more than its box, and what is wrong with it: a name of `ErrorTypes`, `not found` for an
-    annotation that a wrong prediction is near to, None where nothing is. The score is a prediction's."""
+    annotation that a wrong prediction, mended, would find, None where nothing is. The score is a prediction's."""
 
     label: str
     box: Box | None
@@ -48,16 +48,16 @@ class WorstImage:
 def worst_images(sheet: Sheet, pairs: Pairs, right: Pairs, iou: float) -> tuple[WorstImage, ...]:
     """The images with the most errors, at most 100, and of each class the five with the most of its errors; the worst
     first, of equal ones by id."""
-    kinds, missed = kinds_of_errors(sheet, pairs, right, iou)
+    errors = errors_of(sheet, pairs, right, iou)
     unfound = np.ones(len(sheet.annotations), np.bool_)
     unfound[right.annotation] = False
-    image = np.concatenate([sheet.predictions.image[kinds > 0], sheet.annotations.image[unfound]])
-    label = np.concatenate([sheet.predictions.label[kinds > 0], sheet.annotations.label[unfound]])
+    image = np.concatenate([sheet.predictions.image[errors.kind > 0], sheet.annotations.image[unfound]])
+    label = np.concatenate([sheet.predictions.label[errors.kind > 0], sheet.annotations.label[unfound]])
     chosen = [_most(image, MOST), *(_most(image[label == one], OF_CLASS) for one in np.unique(label))]
     places = np.unique(np.concatenate(chosen))
-    errors = np.bincount(image, minlength=sheet.images)[places]
-    order = places[np.argsort(-errors, kind="stable")]
-    return tuple(_image(sheet, int(place), kinds, unfound, missed) for place in order)
+    numbers = np.bincount(image, minlength=sheet.images)[places]
+    order = places[np.argsort(-numbers, kind="stable")]
+    return tuple(_image(sheet, int(place), errors, unfound) for place in order)
 
 
 def _most(image: Ints, most: int) -> Ints:
@@ -66,13 +66,15 @@ def _most(image: Ints, most: int) -> Ints:
     return places[np.argsort(-times, kind="stable")[:most]]
 
 
-def _image(sheet: Sheet, place: int, kinds: np.ndarray, unfound: np.ndarray, missed: np.ndarray) -> WorstImage:
+def _image(sheet: Sheet, place: int, errors: Errors, unfound: Flags) -> WorstImage:
     predicted = [
-        _mark(sheet, sheet.predictions, row, NAMES[kinds[row] - 1] if kinds[row] else None, scored=True)
+        _mark(sheet, sheet.predictions, row, NAMES[kind - 1] if (kind := int(errors.kind[row])) else None, scored=True)
         for row in _rows(sheet.predictions, place)
     ]
     final = [
-        _mark(sheet, sheet.annotations, row, ("missed" if missed[row] else "not found") if unfound[row] else None)
+        _mark(
+            sheet, sheet.annotations, row, ("missed" if errors.missed[row] else "not found") if unfound[row] else None
+        )
         for row in _rows(sheet.annotations, place)
     ]
     width, height = (int(side) for side in sheet.sizes[place])

@@ -1,15 +1,17 @@
 """Error types, each by an example of the paper's figure 2, and what must always hold."""
 
-from dataclasses import astuple, replace
+from collections import Counter
+from dataclasses import asdict, astuple, replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 
-from include.evaluation.columns import sheet
+from include.evaluation.columns import Sheet, sheet
 from include.evaluation.confusion import Confusion, confusion
 from include.evaluation.drawing import Drawing
-from include.evaluation.errors import ErrorTypes, error_types
-from include.evaluation.overlaps import pairs_of
+from include.evaluation.errors import NAMES, ErrorTypes, error_types
+from include.evaluation.overlaps import box_iou, pairs_of
 from include.evaluation.places import GRID, Places, SizeCounts, by_size, places
 from include.evaluation.reviewed import ReviewedImage
 from include.evaluation.tally import right_pairs
@@ -48,6 +50,42 @@ def errors(images: list[ReviewedImage]) -> ErrorTypes:
 )
 def test_each_type(predicted: list[tuple[Shape, float]], expected: ErrorTypes) -> None:
     assert errors([reviewed(predicted, [(TRUE, 1)])]) == expected
+
+
+def test_the_right_class_goes_before_the_right_place() -> None:
+    """Overlap 0.3 with a word and 0.75 with a number: to TIDE it is a loose word, and would find the word alone."""
+    predicted, word, number_ = box(0, 0, 10, 10), box(0, 0, 3, 10), as_number(box(0, 0, 10, 7.5))
+    assert errors([reviewed([(predicted, 0.9)], [(word, 1), (number_, 2)])]) == replace(
+        NOTHING, localization=1, missed=1
+    )
+
+
+def test_a_duplicate_in_the_place_of_another_class_is_of_the_wrong_class() -> None:
+    """TIDE looks for another class before it looks for who came first."""
+    final = [(TRUE, 1), (as_number(box(0, 0, 10, 8)), 2)]
+    assert errors([reviewed([(TRUE, 0.9), (box(0, 0, 10, 9), 0.8)], final)]) == replace(NOTHING, classification=1)
+
+
+def test_a_prediction_over_two_neighbours_would_find_one() -> None:
+    wide, left, right = box(0, 0, 20, 10), box(0, 0, 9, 10), box(11, 0, 20, 10)  # IoU 0.45 with both
+    assert errors([reviewed([(wide, 0.9)], [(left, 1), (right, 2)])]) == replace(NOTHING, localization=1, missed=1)
+
+
+def test_a_prediction_next_to_what_is_found_helps_no_other() -> None:
+    """A loose word overlaps most the word that is found, and a little another, which stays missed."""
+    final = [(TRUE, 1), (box(0, 20, 10, 30), 2)]
+    assert errors([reviewed([(TRUE, 0.9), (LOOSE, 0.8)], final)]) == replace(NOTHING, localization=1, missed=1)
+
+
+def test_a_tag_in_the_place_of_a_tag_is_of_the_wrong_class_only_where_that_one_is_free() -> None:
+    night, rain, snow, fog = (Shape(name, ShapeType.TAG, ()) for name in ("night", "rain", "snow", "fog"))
+    both = [(night, 0.9), (rain, 0.8)]
+    assert errors([reviewed(both, [(night, 1)])]) == replace(NOTHING, background=1)
+    assert errors([reviewed(both, [(night, 1), (fog, 2)])]) == replace(NOTHING, classification=1)
+    two = [(rain, 0.9), (snow, 0.8)]
+    assert errors([reviewed(two, [(fog, 1)])]) == replace(NOTHING, classification=1, background=1)
+    assert errors([reviewed(two, [(fog, 1), (night, 2)])]) == replace(NOTHING, classification=2)
+    assert errors([reviewed([(night, 0.9), (night, 0.8)], [(night, 1)])]) == replace(NOTHING, duplicate=1)
 
 
 def test_errors_are_weighted() -> None:
@@ -131,6 +169,39 @@ def test_the_worst_image_comes_first_with_what_to_draw() -> None:
     assert first.predicted == (Mark("word", (50, 50, 60, 60), None, "background", 0.6),)
     assert first.final == (Mark("word", (0, 0, 10, 10), None, "missed"),)
     assert second.predicted == (Mark("word", (0, 0, 10, 10), None, None, 0.9),)
+
+
+@given(datasets())
+def test_error_types_are_those_of_tide_one_prediction_after_another(images: list[ReviewedImage]) -> None:
+    seen = sheet(replace(image, weight=1.0) for image in images)
+    pairs = pairs_of(seen)
+    right = right_pairs(seen, pairs, 0.5)
+    expected, helped = Counter[str](), set(right.annotation.tolist())
+    for row in sorted(set(range(len(seen.predictions))) - set(right.prediction.tolist())):
+        name, target = _tide(seen, row)
+        expected[name] += 1
+        helped |= {target} - {None}
+    expected["missed"] = len(seen.annotations) - len(helped)
+    assert asdict(error_types(seen, pairs, right, 0.5)) == {name: expected[name] for name in NAMES}
+
+
+def _tide(seen: Sheet, row: int) -> tuple[str, int | None]:
+    """The paper's definitions, in the order of its authors' program, and the annotation that a mended one is."""
+    mine = [n for n, image in enumerate(seen.annotations.image) if image == seen.predictions.image[row]]
+    overlaps = box_iou(np.repeat(seen.predictions.box[row][None], len(mine), 0), seen.annotations.box[mine])
+    by_class: dict[bool, tuple[float, int]] = {True: (0.0, -1), False: (0.0, -1)}
+    for annotation, overlap in zip(mine, overlaps, strict=True):
+        is_same = bool(seen.annotations.label[annotation] == seen.predictions.label[row])
+        if overlap > by_class[is_same][0]:
+            by_class[is_same] = float(overlap), annotation
+    (same, near), (other, stranger) = by_class[True], by_class[False]
+    if 0.1 <= same < 0.5:
+        return "localization", near
+    if other >= 0.5:
+        return "classification", stranger
+    if same >= 0.5:
+        return "duplicate", None
+    return ("both" if other >= 0.1 else "background"), None
 
 
 def test_an_annotation_near_a_wrong_prediction_is_not_found_but_not_missed() -> None:

@@ -11,7 +11,7 @@ from include.evaluation.overlaps import pairs_of
 from include.evaluation.reviewed import ReviewedImage
 from include.evaluation.tally import right_pairs
 from include.evaluation.won import won
-from include.lifecycle.shapes import Shape
+from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.objects import box, datasets, reviewed
 
 SURE, OTHER, FAR = box(0, 0, 10, 10), box(30, 0, 40, 10), box(60, 60, 70, 70)
@@ -59,6 +59,22 @@ def test_a_mended_prediction_takes_no_annotation_twice() -> None:
     found = gains([reviewed([(LOOSE, 0.9), (box(30, 0, 40, 24), 0.8)], [(OTHER, 1)])])
     assert found
     assert found.localization == pytest.approx(1)
+
+
+def test_a_loose_word_over_two_is_mended_into_one_and_the_other_is_missed() -> None:
+    """Two words, the first half of the recalls with precision 1; the other half would have it, either way."""
+    wide = box(0, 0, 20, 10)
+    found = gains([reviewed([(wide, 0.9), (FAR, 0.8)], [(box(0, 0, 9, 10), 1), (box(11, 0, 20, 10), 2)])])
+    assert found
+    assert found.localization == pytest.approx(51 / 101)
+    assert found.missed == 0  # nothing is right: without the missed one there is still no precision
+
+
+def test_a_tag_too_many_is_no_wrong_class() -> None:
+    """Night has precision 1; rain is said first where it is not, and so has 1/2 of the 1 that it could have."""
+    night, rain = Shape("night", ShapeType.TAG, ()), Shape("rain", ShapeType.TAG, ())
+    images = [reviewed([(rain, 0.9), (night, 0.8)], [(night, 1)]), reviewed([(rain, 0.7)], [(rain, 2)], image_id="b")]
+    assert gains(images) == replace(NOTHING, background=pytest.approx(1 / 4))
 
 
 def test_without_an_order_there_is_nothing_to_say() -> None:
