@@ -9,7 +9,7 @@ from faster_coco_eval.core import mask as coco  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from include.lifecycle.boxes import corners_of
-from include.lifecycle.masks import pixels_of
+from include.lifecycle.masks import column_runs
 from include.lifecycle.shapes import Shape, ShapeType
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,8 @@ def runs_of(shape: Shape, width: int, height: int) -> Runs:
     """A region on an image of width x height pixels as COCO's run lengths, by COCO's own way of drawing polygons; what
     is outside is cut off."""
     if shape.type is ShapeType.MASK:
-        packed: Runs = coco.encode(np.asfortranarray(bitmap(shape, width, height)))
+        counts = column_runs(shape.points, width, height)
+        packed: Runs = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
         return packed
     drawn: list[Runs] = coco.frPyObjects([ring_of(shape).ravel().tolist()], height, width)
     return drawn[0]
@@ -53,14 +54,6 @@ def paired_iou(
     others, column = np.unique(columns, return_inverse=True)
     iou = region_iou([runs_of(a[int(one)], *size) for one in mine], [runs_of(b[int(one)], *size) for one in others])
     return np.asarray(iou[row, column])
-
-
-def bitmap(mask: Shape, width: int, height: int) -> NDArray[np.uint8]:
-    """A CVAT mask as uint8[height, width]; what is outside is cut off."""
-    left, top, right, bottom = (int(value) for value in mask.points[-4:])
-    inside, canvas = pixels_of(mask.points), np.zeros((height, width), np.uint8)
-    canvas[top : bottom + 1, left : right + 1] = inside[: height - top, : width - left]
-    return canvas
 
 
 def ring_of(shape: Shape) -> Floats:

@@ -38,14 +38,17 @@ def run_lengths(flat: Pixels) -> list[int]:
 
 
 def column_runs(points: Sequence[float], width: int, height: int) -> list[int]:
-    """COCO's run lengths of a mask on an image of width x height pixels: through the whole image, column by column.
+    """COCO's run lengths of a mask on an image of width x height pixels: through the whole image, column by column;
+    what is outside is cut off.
 
     Only the columns of the mask's box are looked at.
     """
-    left, top, right, bottom = map(int, points[-4:])
-    columns = np.zeros((right - left + 1, height), np.bool_)
-    columns[:, top : bottom + 1] = pixels_of(points).T
-    starts = np.flatnonzero(np.diff(columns.ravel(), prepend=False, append=False)) + left * height
+    left, top = map(int, points[-4:-2])
+    x, y = max(left, 0), max(top, 0)
+    visible = pixels_of(points)[y - top : max(height - top, 0), x - left : max(width - left, 0)].T
+    columns = np.zeros((len(visible), height), np.bool_)
+    columns[:, y : y + visible.shape[1]] = visible
+    starts = np.flatnonzero(np.diff(columns.ravel(), prepend=False, append=False)) + x * height
     inside = starts[starts < width * height]
     lengths: list[int] = np.diff(inside, prepend=0, append=width * height).tolist()
     return lengths

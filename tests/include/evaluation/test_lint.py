@@ -40,6 +40,11 @@ def test_two_halves_of_a_square_are_no_twins() -> None:
     assert slips(image(lower, upper, lower)) == [(Slip.DUPLICATE, "a")]
 
 
+def test_masks_outside_are_told_and_compared() -> None:
+    mask = Shape("word", ShapeType.MASK, (0, 25, 998, 998, 1002, 1002))
+    assert slips(image(mask, mask)) == [(Slip.OUTSIDE, "a"), (Slip.OUTSIDE, "a"), (Slip.DUPLICATE, "a")]
+
+
 def test_a_tag_twice_is_a_slip_and_a_tag_alone_is_no_empty_image() -> None:
     tag = Shape("word", ShapeType.TAG, ())
     assert slips(image(tag)) == []

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from faster_coco_eval.core import mask as coco
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask
 
 from include.evaluation.columns import Kind, sheet
 from include.evaluation.overlaps import LEAST, oks, pairs_of
-from include.evaluation.regions import bitmap, region_area, region_iou, runs_of
+from include.evaluation.regions import region_area, region_iou, runs_of
 from include.lifecycle.shapes import Shape, ShapeType
 from tests.include.evaluation.coco_oracle import run_lengths
 from tests.include.evaluation.objects import box, datasets, reviewed
@@ -27,13 +28,28 @@ def test_polygons_overlap_as_in_pycocotools() -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+def pixels(shape: Shape, width: int, height: int) -> list[list[int]]:
+    """A region's pixels as faster-coco-eval reads its run lengths, row by row."""
+    return coco.decode(runs_of(shape, width, height)).tolist()
+
+
 def test_a_mask_goes_row_by_row_through_its_box() -> None:
-    assert bitmap(MASK, 5, 5).tolist() == [[0] * 5, [0] * 5, [0, 0, 1, 1, 0], [0, 1, 1, 0, 0], [0] * 5]
+    assert pixels(MASK, 5, 5) == [[0] * 5, [0] * 5, [0, 0, 1, 1, 0], [0, 1, 1, 0, 0], [0] * 5]
     assert region_area(MASK) == 4
 
 
 def test_a_mask_at_the_edge_is_cut_off_there() -> None:
-    assert bitmap(MASK, 3, 3).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
+    assert pixels(MASK, 3, 3) == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "inside"),
+    [(-1, -1, [[1, 0], [0, 0]]), (2, 0, [[0, 0], [0, 0]]), (0, 5, [[0, 0], [0, 0]]), (-7, 0, [[0, 0], [0, 0]])],
+    ids=["over the corner", "to the right", "below", "to the left"],
+)
+def test_of_a_mask_outside_what_is_inside_stays(left: int, top: int, inside: list[list[int]]) -> None:
+    mask_ = Shape("word", ShapeType.MASK, (1, 4, 1, left, top, left + 2, top + 1))
+    assert pixels(mask_, 2, 2) == inside
 
 
 @pytest.mark.parametrize(
