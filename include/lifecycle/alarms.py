@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
+_LONGEST = 400  # characters of what is wrong that people are sent, its beginning and its end: all of it is on the page
+
 
 class Severity(StrEnum):
     """How bad it is."""
@@ -72,10 +74,16 @@ class Message:
     images: tuple[ImageToSee, ...]
 
     @property
+    def what(self) -> str:
+        """What is wrong, on one line and no longer than channels take: it may hold words of other systems."""
+        words = " ".join(self.alarm.finding.what.split())
+        return words if len(words) <= _LONGEST else f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
+
+    @property
     def subject(self) -> str:
         """One line: how bad or over, where, what."""
         state = "over" if self.event is Event.RESOLVED else self.alarm.finding.severity
-        return f"[{state}] {self.project}: {self.alarm.finding.what}"
+        return f"[{state}] {self.project}: {self.what}"
 
     @property
     def text(self) -> str:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 
 from include.clients.ledger import Ledger
-from include.lifecycle.alarms import Message, message
+from include.lifecycle.alarms import Alarm, Event, Message, message
 from include.projects.model import Project
 from include.steps.batches import log
+
+_PATIENCE = 60.0  # seconds of failures after which a channel is left: one that hangs takes ten for each message
 
 
 class NotSentError(Exception):
@@ -31,19 +34,36 @@ def tell(
 ) -> Told:
     """Send to each channel what it has yet to be told; `base_url` is that of Airflow's pages.
 
-    A message is recorded after it was sent: a run that is killed in between sends it again, with the same key. A
-    channel that does not take one is left for the next run, and the others are told.
+    A message is recorded after it was sent: a run that is killed in between sends it again, with the same key. One that
+    a channel does not take is left for the next run; the channel's other messages and the other channels are not held
+    up by it. A channel that has failed for a minute is left alone.
     """
     sent, failed = 0, list[str]()
     for name, send in channels.items():
-        try:
-            for alarm, event in ledger.alarms.untold(project.name, name):
-                images = ledger.images.get(project.name, alarm.finding.detail.images)
-                uris = {id_: image.uri for id_, image in images.items()}
-                send(message(project.name, alarm, event, uris, base_url))
+        begun = monotonic()
+        for alarm, event in ledger.alarms.untold(project.name, name):
+            if _is_sent(_message(project, alarm, event, base_url, ledger), name, send):
                 ledger.alarms.record_told(alarm.id, event, name, now)
                 sent += 1
-        except NotSentError as error:
-            log.error("project %s: %s was not told, the next run tries again: %s", project.name, name, error)
+                continue
             failed.append(name)
-    return Told(sent, tuple(failed))
+            if monotonic() > begun + _PATIENCE:
+                break
+    return Told(sent, tuple(dict.fromkeys(failed)))
+
+
+def _message(project: Project, alarm: Alarm, event: Event, base_url: str, ledger: Ledger) -> Message:
+    images = ledger.images.get(project.name, alarm.finding.detail.images)
+    return message(project.name, alarm, event, {id_: image.uri for id_, image in images.items()}, base_url)
+
+
+def _is_sent(wanted: Message, channel: str, send: Callable[[Message], None]) -> bool:
+    try:
+        send(wanted)
+    except NotSentError as error:
+        log.error("%s: %s was not told, the next run tries again: %s", wanted.key, channel, error)
+    except Exception:  # noqa: BLE001  (whatever a channel's library raises, the others are told)
+        log.exception("%s: %s was not told, the next run tries again", wanted.key, channel)
+    else:
+        return True
+    return False

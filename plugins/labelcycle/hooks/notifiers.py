@@ -3,6 +3,7 @@
 import logging
 import smtplib
 from collections.abc import Callable, Mapping
+from email.errors import MessageError
 from functools import partial
 from html import escape
 from typing import Any
@@ -61,7 +62,7 @@ def _send(channel: Channel, message: Message) -> None:
 
     try:
         _notifier(channel, message).notify({})
-    except (AirflowException, WrongConnection, smtplib.SMTPException, OSError, ValueError) as error:
+    except (AirflowException, WrongConnection, smtplib.SMTPException, MessageError, OSError, ValueError) as error:
         raise NotSentError(str(error) or type(error).__name__) from None
 
 
@@ -85,7 +86,7 @@ def _content(message: Message) -> dict[str, Any]:
         "event": message.event.value,
         "severity": alarm.finding.severity.value,
         "cause": alarm.finding.cause,
-        "what": alarm.finding.what,
+        "what": message.what,
         "since": alarm.opened_at.isoformat(),
         "until": alarm.resolved_at.isoformat() if alarm.resolved_at else None,
         "annotator": alarm.finding.detail.annotator,

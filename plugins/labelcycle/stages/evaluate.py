@@ -5,6 +5,7 @@ from typing import cast
 
 from airflow.sdk import chain, task
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowException
 
 from labelcycle.hooks.notifiers import channels_of
 from labelcycle.hooks.project import ProjectClients
@@ -95,15 +96,18 @@ def judge_annotators(project_file: str, evaluation_ids: list[str]) -> list[str]:
 
 
 @task
-def tell_alarms(project_file: str) -> dict[str, int | list[str]]:
-    """Tell each channel of the project of alarms that are new or over; how many messages were sent, and which channels
-    are left for the next run."""
+def tell_alarms(project_file: str) -> int:
+    """Tell each channel of the project of alarms that are new or over, whatever else failed; how many messages were
+    sent. It fails where a channel did not take one."""
     from include.steps.notices import tell
 
     with ProjectClients(project_file) as clients:
         base_url = conf.get("api", "base_url", fallback="http://localhost:8080")
         told = tell(clients.project, base_url, channels_of(clients.project), clients.ledger, datetime.now(UTC))
-        return {"sent": told.sent, "failed": list(told.failed)}
+        if told.failed:
+            sentence = f"not told: {', '.join(told.failed)}; the log says why, and what was not sent is tried again"
+            raise AirflowException(sentence)
+        return told.sent
 
 
 @task

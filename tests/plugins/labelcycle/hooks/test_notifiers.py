@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import smtplib
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -18,9 +19,9 @@ from typing import Any
 import pytest
 
 from include.clients.ledger import Ledger, migrate, open_engine
-from include.lifecycle.alarms import Detail, Finding, Severity
+from include.lifecycle.alarms import Detail, Finding, Message, Severity
 from include.projects.model import Project
-from include.steps.notices import Told, tell
+from include.steps.notices import NotSentError, Told, tell
 from labelcycle.hooks.notifiers import channels_of
 from tests.include.clients.ledger.records import PROJECT, add
 from tests.include.projects.test_model import LEAST
@@ -39,6 +40,7 @@ class Receiver:
 
     url: str
     status: int = 200
+    refused: str = "\0"  # words that it does not take
     got: list[tuple[str, str | None, dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -53,9 +55,10 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if found.status == 200:
+            status = 400 if found.refused in content["text"] else found.status
+            if status == 200:
                 found.got.append((self.path, self.headers["authorization"], content))
-            self.send_response(found.status)
+            self.send_response(status)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -181,6 +184,67 @@ def test_a_channel_that_fails_is_tried_again_and_the_others_are_told_once(
     assert [text.partition("]")[0] for text in receiver.texts] == ["[critical", "[over"]
 
 
+def test_a_message_that_a_channel_refuses_holds_up_no_other(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, "pager", host=receiver.url)
+    of, receiver.refused = project({"webhook": "pager"}), "F1 fell"
+    go_bad(ledger)
+    ledger.alarms.see(PROJECT, Finding("reviews late", "1 batch is late", Severity.WARNING), LATER)
+    for sent in (1, 0):
+        assert send(of, ledger, LATER) == Told(sent, ("webhook pager",))
+    assert [text.partition("\n")[0] for text in receiver.texts] == [f"[warning] {PROJECT}: 1 batch is late"]
+    receiver.refused = "\0"
+    assert send(of, ledger, LATER) == Told(1, ())
+
+
+def test_a_channel_that_has_failed_for_long_is_left_alone(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def hang(message: Message) -> None:
+        tried.append(message.key)
+        raise NotSentError("no answer")
+
+    for cause in ("one", "two", "three"):
+        ledger.alarms.see(PROJECT, Finding(cause, cause, Severity.WARNING), NOW)
+    monkeypatch.setattr("include.steps.notices._PATIENCE", -1.0)
+    assert tell(project(), AIRFLOW, {"a": hang, "b": hang}, ledger, NOW) == Told(0, ("a", "b"))
+    assert len(tried) == 2
+
+
+def test_whatever_a_channel_raises_the_others_are_told(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    def breaks(_: Message) -> None:
+        raise KeyError("of the channel's library")
+
+    got: list[Message] = []
+    go_bad(ledger)
+    assert tell(project(), AIRFLOW, {"a": breaks, "b": got.append}, ledger, NOW) == Told(1, ("a",))
+    assert len(got) == 1
+    assert "of the channel's library" in caplog.text
+
+
+def test_words_of_other_systems_are_one_line_of_a_sane_length(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CVAT's own words of a request that failed: a traceback, with what looks like a header in it."""
+    connect(monkeypatch, "pager", host=receiver.url)
+    frames = "  frame\n" * 1000
+    trace = f"Traceback (most recent call last):\n  File x\nBcc: eve@example.com\r\n{frames}OSError: full\n"
+    ledger.alarms.see(PROJECT, Finding("batches set aside", f"b: {trace}", Severity.WARNING), NOW)
+    of = project({"email": ["anna@example.com"]}, {"webhook": "pager"})
+    with mail_to(monkeypatch) as letters:
+        assert send(of, ledger) == Told(2, ())
+    mail = message_from_bytes(letters[0], policy=policy.default)
+    assert mail["bcc"] is None
+    subject = mail["subject"]
+    assert subject.startswith(f"[warning] {PROJECT}: b: Traceback (most recent call last): File x Bcc: eve@example.com")
+    assert subject.endswith("OSError: full")
+    assert len(subject) < 450
+    ((_, _, content),) = receiver.got
+    assert "\n" not in content["what"]
+    assert max(len(content["what"]), len(content["text"].partition("\n")[0])) < 450
+
+
 def test_a_slack_connection_without_the_end_of_the_url_is_told(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -221,13 +285,34 @@ def mailbox() -> Iterator[tuple[int, list[bytes]]]:
         server.shutdown()
 
 
-def test_an_email_has_the_images_as_links(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = go_bad(ledger)
-    of = project({"email": ["anna@example.com"]})
+@contextmanager
+def mail_to(patch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """Airflow's connection for letters leads to a mailbox."""
     with mailbox() as (port, letters):
         extra = {"disable_tls": True, "disable_ssl": True, "from_email": "labelcycle@example.com"}
         connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        yield letters
+
+
+def test_a_letter_that_cannot_be_written_holds_up_no_other(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, "pager", host=receiver.url)
+    go_bad(ledger)
+    extra = {"disable_tls": True, "disable_ssl": True, "from_email": "labelcycle\nBcc: eve@example.com"}
+    with mail_to(monkeypatch) as letters:
+        connection = json.loads(os.environ["AIRFLOW_CONN_SMTP_DEFAULT"]) | {"extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        of = project({"email": ["anna@example.com"]}, {"webhook": "pager"})
+        assert send(of, ledger) == Told(1, ("email anna@example.com",))
+    assert letters == []
+
+
+def test_an_email_has_the_images_as_links(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = go_bad(ledger)
+    of = project({"email": ["anna@example.com"]})
+    with mail_to(monkeypatch) as letters:
         assert send(of, ledger) == Told(1, ())
     (letter,) = letters
     mail = message_from_bytes(letter)
