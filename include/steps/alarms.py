@@ -1,6 +1,6 @@
 """Alarms: what is wrong with a project is opened once a cause, kept up to date, and resolved when it is over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from include.clients.ledger import Ledger
@@ -14,24 +14,45 @@ from include.steps.batches import log
 from include.steps.judge import Judgement
 
 _UNREADABLE = (Reason.NOT_AN_IMAGE, Reason.UNDECODABLE, Reason.ANNOTATOR_FAILED)
+_QUALITY = "quality/"  # begins the causes of alarms about figures
 _PATIENCE = timedelta(days=1)  # until the next ingest has closed the batch
 _UNDECIDED = (Standing.UNSURE, Standing.TOO_FEW)
 
 
-def update_alarms(project: Project, judgements: Sequence[Judgement], ledger: Ledger, now: datetime) -> list[Alarm]:
-    """Bring the project's alarms up to date, and say which are open.
+def update_quality_alarms(
+    project: Project, judgements: Sequence[Judgement], ledger: Ledger, now: datetime
+) -> list[Alarm]:
+    """Bring the project's alarms about figures up to date, and say which alarms are open.
 
     What fails opens an alarm, or brings its cause's open one up to date; what surely does not any more resolves it. A
     verdict that is unsure, or of too few objects, changes nothing.
     """
-    findings = {one.cause: one for one in [*_of_quality(judgements), *_of_work(project, ledger, now)]}
-    for finding in findings.values():
+    undecided = {_cause(one, verdict) for one, verdict in _in_use(judgements) if verdict.standing in _UNDECIDED}
+    mine = {cause for cause in _causes(project, ledger) if cause.startswith(_QUALITY)}
+    return _update(project, list(_of_quality(judgements)), mine - undecided, ledger, now)
+
+
+def update_work_alarms(project: Project, ledger: Ledger, now: datetime) -> list[Alarm]:
+    """Bring the project's alarms about all but figures up to date, from the ledger alone, and say which alarms are
+    open."""
+    mine = {cause for cause in _causes(project, ledger) if not cause.startswith(_QUALITY)}
+    return _update(project, list(_of_work(project, ledger, now)), mine, ledger, now)
+
+
+def _causes(project: Project, ledger: Ledger) -> Iterator[str]:
+    return (alarm.finding.cause for alarm in ledger.alarms.open(project.name))
+
+
+def _update(
+    project: Project, findings: Sequence[Finding], decided: Collection[str], ledger: Ledger, now: datetime
+) -> list[Alarm]:
+    """See what is found; of the decided causes those that are not among it are over."""
+    for finding in findings:
         if ledger.alarms.see(project.name, finding, now):
             log.error("project %s: alarm: %s", project.name, finding.what)
-    undecided = {_cause(one, verdict) for one, verdict in _in_use(judgements) if verdict.standing in _UNDECIDED}
+    over = {*decided} - {finding.cause for finding in findings}
     for alarm in ledger.alarms.open(project.name):
-        cause = alarm.finding.cause
-        if cause not in findings and cause not in undecided:
+        if alarm.finding.cause in over:
             ledger.alarms.resolve(alarm.id, now)
             log.info("project %s: over: %s", project.name, alarm.finding.what)
     return ledger.alarms.open(project.name)
@@ -53,7 +74,7 @@ def _in_use(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Verdic
 
 def _cause(judgement: Judgement, verdict: Verdict) -> str:
     """Without the version: a newer one that is as bad is no other cause."""
-    return f"quality/{judgement.annotator.partition('@')[0]}/{verdict.gate.figure}/{verdict.label}"
+    return f"{_QUALITY}{judgement.annotator.partition('@')[0]}/{verdict.gate.figure}/{verdict.label}"
 
 
 def _of_work(project: Project, ledger: Ledger, now: datetime) -> Iterator[Finding]:

@@ -36,8 +36,10 @@ TASKS = {
         "evaluate_annotators",
         "judge_annotators",
         "log_evaluations",
+        "log_reports",
         "take_snapshot",
         "tell_alarms",
+        "update_work_alarms",
     ],
     "release_street_signs": ["complete_release", "log_release", "pin_release", "publish_release"],
 }

@@ -12,14 +12,21 @@ from labelcycle.hooks.project import ProjectClients
 
 
 def evaluate(project_file: str) -> None:
-    """The tasks of `evaluate_<project>`."""
+    """The tasks of `evaluate_<project>`.
+
+    What waits for people is seen, and told, whatever becomes of the figures. A run in which something failed fails by
+    `log_reports`, the end that all but `tell_alarms` lead to.
+    """
     evaluated = evaluate_annotators(project_file)
     logged = log_evaluations(project_file, cast("list[str]", evaluated))
     measured = [logged, calibrate_annotators(project_file)]
     judged = judge_annotators(project_file, cast("list[str]", evaluated))
     collected = [collect_revisions(project_file), collect_blind_jobs(project_file)]
+    worked = update_work_alarms(project_file)
     shown = take_snapshot(project_file, cast("list[str]", judged))
-    chain(collected, evaluated, measured, judged, [shown, tell_alarms(project_file)])
+    told = tell_alarms(project_file)
+    chain(collected, evaluated, measured, judged, shown, [log_reports(project_file), told])
+    chain(collected, worked, [shown, told])
 
 
 @task
@@ -78,10 +85,10 @@ def calibrate_annotators(project_file: str) -> list[str]:
 
 @task
 def judge_annotators(project_file: str, evaluation_ids: list[str]) -> list[str]:
-    """Hold the figures against the project's gates and the baseline, and bring the alarms up to date; the judgements'
-    ids."""
+    """Hold the figures against the project's gates and the baseline, and bring the alarms about them up to date; the
+    judgements' ids."""
     from include.clients.baselines import Baselines
-    from include.steps.alarms import update_alarms
+    from include.steps.alarms import update_quality_alarms
     from include.steps.baseline import register_versions
     from include.steps.judge import judge_annotators as judge
     from include.steps.judge import read_judgements
@@ -91,11 +98,21 @@ def judge_annotators(project_file: str, evaluation_ids: list[str]) -> list[str]:
         baselines = Baselines(clients.experiments, project.name)
         register_versions(project, evaluation_ids, store, baselines, ledger)
         ids = judge(project, evaluation_ids, store, baselines, ledger, now)
-        update_alarms(project, read_judgements(project, ids, store, ledger), ledger, now)
+        update_quality_alarms(project, read_judgements(project, ids, store, ledger), ledger, now)
         return ids
 
 
-@task
+@task(trigger_rule="all_done")
+def update_work_alarms(project_file: str) -> int:
+    """Bring the alarms about all but figures up to date, whether CVAT and MLflow answer or not; how many alarms are
+    open."""
+    from include.steps.alarms import update_work_alarms as update
+
+    with ProjectClients(project_file) as clients:
+        return len(update(clients.project, clients.ledger, datetime.now(UTC)))
+
+
+@task(trigger_rule="all_done")
 def tell_alarms(project_file: str) -> int:
     """Tell each channel of the project of alarms that are new or over, whatever else failed; how many messages were
     sent. It fails where a channel did not take one."""
@@ -112,16 +129,14 @@ def tell_alarms(project_file: str) -> int:
 
 @task
 def take_snapshot(project_file: str, judgement_ids: list[str]) -> str:
-    """Keep what the quality page shows, and add the report and plots of new evaluations to their runs in MLflow; where
-    the snapshot is kept."""
+    """Keep what the quality page shows; where the snapshot is kept."""
     from include.clients.baselines import Baselines
     from include.steps.judge import read_judgements
     from include.steps.quality import take_snapshot as take
-    from include.steps.report import log_reports
 
     with ProjectClients(project_file) as clients:
         project, store, ledger = clients.project, clients.store, clients.ledger
-        uri = take(
+        return take(
             project,
             store,
             ledger,
@@ -130,5 +145,12 @@ def take_snapshot(project_file: str, judgement_ids: list[str]) -> str:
             baselines=Baselines(clients.experiments, project.name),
             cvat=clients.cvat,
         )
-        log_reports(project, store, clients.experiments, ledger)
-        return uri
+
+
+@task
+def log_reports(project_file: str) -> int:
+    """Add the report and plots of new evaluations to their runs in MLflow, and say of how many."""
+    from include.steps.report import log_reports as log
+
+    with ProjectClients(project_file) as clients:
+        return log(clients.project, clients.store, clients.experiments, clients.ledger)

@@ -16,7 +16,7 @@ from include.evaluation.gates import Standing
 from include.lifecycle.alarms import Alarm, Severity
 from include.lifecycle.images import Reason
 from include.lifecycle.reviews import Acceptance, Annotation, Revision, revision_id
-from include.steps.alarms import update_alarms
+from include.steps.alarms import update_quality_alarms, update_work_alarms
 from include.steps.baseline import promote, register_versions
 from include.steps.discover import TooManyFailuresError
 from include.steps.evaluate import evaluate_annotators, log_evaluations
@@ -92,7 +92,7 @@ def judged(world: World, experiments: Experiments) -> list[Judgement]:
 
 
 def alarms(world: World, experiments: Experiments) -> list[Alarm]:
-    return update_alarms(world.project, judged(world, experiments), world.ledger, NOW)
+    return update_quality_alarms(world.project, judged(world, experiments), world.ledger, NOW)
 
 
 def baseline(world: World, experiments: Experiments) -> Pinned | None:
@@ -221,7 +221,7 @@ def test_an_old_version_that_was_bad_is_over(world: World, experiments: Experime
     review(world, 20)
     judgements = judged(world, experiments)
     assert {one.annotator: one.in_use for one in judgements} == {"eye@1": False, "eye@2": False, "eye@3": True}
-    assert update_alarms(world.project, judgements, world.ledger, NOW) == []
+    assert update_quality_alarms(world.project, judgements, world.ledger, NOW) == []
 
 
 def test_a_run_that_is_killed_opens_no_second_alarm(world: World, experiments: Experiments) -> None:
@@ -231,14 +231,14 @@ def test_a_run_that_is_killed_opens_no_second_alarm(world: World, experiments: E
     review(world, 20, wrong=7)
     judgements = judged(world, experiments)
     with killed(world.ledger, "INSERT INTO alarms"):
-        update_alarms(world.project, judgements, world.ledger, NOW)
+        update_quality_alarms(world.project, judgements, world.ledger, NOW)
     for _ in range(2):
-        assert len(update_alarms(world.project, judgements, world.ledger, NOW)) == 1
+        assert len(update_quality_alarms(world.project, judgements, world.ledger, NOW)) == 1
 
 
 def test_what_the_engineer_on_call_must_know_opens_and_ends(world: World) -> None:
     def causes(now: datetime = NOW) -> list[str]:
-        return [alarm.finding.cause for alarm in update_alarms(world.project, [], world.ledger, now)]
+        return [alarm.finding.cause for alarm in update_work_alarms(world.project, world.ledger, now)]
 
     world.land(4)
     world.put("in/broken.png", b"no picture")
@@ -262,8 +262,8 @@ def test_images_that_wait_beyond_their_time_are_told(new_world: Callable[..., Wo
     world = new_world(batches={"size": 4, "job_size": 2, "max_wait": "P1D"})
     world.land(2)
     world.plan()
-    assert update_alarms(world.project, [], world.ledger, NOW) == []
-    (alarm,) = update_alarms(world.project, [], world.ledger, NOW + timedelta(days=2, hours=1))
+    assert update_work_alarms(world.project, world.ledger, NOW) == []
+    (alarm,) = update_work_alarms(world.project, world.ledger, NOW + timedelta(days=2, hours=1))
     assert alarm.finding.what.startswith("2 images are waiting, the oldest since ")
 
 
