@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from include.evaluation.agreement import Agreement
 from include.evaluation.calibration import Calibration
@@ -146,6 +146,11 @@ class Snapshot:
     latest_release: str | None
 
 
+class UnreadableSnapshot(ValueError):
+    """It is no snapshot as this version of Labelcycle writes them, as after an upgrade; the words are pydantic's, which
+    name the fields."""
+
+
 _JSON: TypeAdapter[Snapshot] = TypeAdapter(Snapshot)
 
 
@@ -155,5 +160,8 @@ def to_json(snapshot: Snapshot) -> str:
 
 
 def from_json(text: str | bytes) -> Snapshot:
-    """The snapshot that `to_json` wrote. Raises ValueError (pydantic's, naming the field) where it is none."""
-    return _JSON.validate_json(text)
+    """The snapshot that `to_json` wrote. Raises UnreadableSnapshot where it is none."""
+    try:
+        return _JSON.validate_json(text)
+    except ValidationError as error:
+        raise UnreadableSnapshot(str(error)) from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from include.clients.baselines import Baselines
 from include.clients.bulk import BulkStore
-from include.clients.cvat import CvatClient
+from include.clients.cvat import CvatClient, CvatError
 from include.clients.ledger import Ledger
 from include.clients.ledger.reviews import EvaluationRecord, RevisionRecord
 from include.clients.ledger.snapshots import SnapshotRecord
@@ -23,7 +23,9 @@ from include.evaluation.snapshot import (
     AnnotatorState,
     ImageLink,
     OpenAlarm,
+    ServerQuality,
     Snapshot,
+    UnreadableSnapshot,
     Work,
     from_json,
     to_json,
@@ -31,6 +33,7 @@ from include.evaluation.snapshot import (
 from include.lifecycle.labels import current_names
 from include.lifecycle.reviews import Acceptance
 from include.projects.model import Project
+from include.steps.batches import log
 from include.steps.compare import compare_versions
 from include.steps.doubled import doubled_images
 from include.steps.finals import final_images
@@ -57,12 +60,13 @@ def take_snapshot(
     baselines and CVAT it has nothing of them.
 
     What must be read from every finished job (slips, agreement, people, ground truths) is taken over from the snapshot
-    before, where no job was finished or changed since.
+    before, where no job was finished or changed since; CVAT's reports, where CVAT does not answer.
     """
     records = newest(ledger.reviews.current(project.name), project.evaluation.newest_images)
     digest = _digest(project, records, ledger)
     known = ledger.snapshots.newest(project.name)
-    before = from_json(store.read_text(known.uri)) if known and known.digest == digest else None
+    last = _readable(known, store) if known else None
+    before = last if known and known.digest == digest else None
     shown = Snapshot(
         project=project.name,
         made_at=now,
@@ -76,7 +80,7 @@ def take_snapshot(
         else agreement(doubled_images(project, store, ledger), project.evaluation.iou),
         alarms=_alarms(project, ledger),
         comparisons=tuple(found.verdict for found in compare_versions(project, store, ledger, now)),
-        server_quality=server_quality(project, cvat, store, ledger) if cvat else (),
+        server_quality=_server_quality(project, cvat, store, ledger, last) if cvat else (),
         links={},
         latest_release=_latest_release(project, ledger),
     )
@@ -91,9 +95,9 @@ def take_snapshot(
 def show_release(project: Project, store: BulkStore, ledger: Ledger, now: datetime) -> None:
     """Bring the newest snapshot's funnel up to date after a release; all else is as it was measured."""
     known = ledger.snapshots.newest(project.name)
-    if known is None:
+    before = _readable(known, store) if known else None
+    if known is None or before is None:
         return
-    before = from_json(store.read_text(known.uri))
     shown = replace(before, funnel=funnel(project, store, ledger), latest_release=_latest_release(project, ledger))
     if shown != before:
         uri = store.write_text(f"snapshots/{project.name}", to_json(replace(shown, made_at=now)))
@@ -105,9 +109,29 @@ def _latest_release(project: Project, ledger: Ledger) -> str | None:
 
 
 def newest_snapshot(project: Project, store: BulkStore, ledger: Ledger) -> Snapshot | None:
-    """The project's newest snapshot; None before the first run of evaluate_<project>."""
+    """The project's newest snapshot; None before the first run of evaluate_<project>. Raises UnreadableSnapshot."""
     record = ledger.snapshots.newest(project.name)
     return from_json(store.read_text(record.uri)) if record else None
+
+
+def _readable(record: SnapshotRecord, store: BulkStore) -> Snapshot | None:
+    """A snapshot; None where another version of Labelcycle wrote it: what is made next takes nothing over from it."""
+    try:
+        return from_json(store.read_text(record.uri))
+    except UnreadableSnapshot as error:
+        log.warning("the snapshot %s is not as this version writes them: %s", record.uri, error)
+        return None
+
+
+def _server_quality(
+    project: Project, cvat: CvatClient, store: BulkStore, ledger: Ledger, last: Snapshot | None
+) -> tuple[ServerQuality, ...]:
+    """CVAT's reports; those of the last snapshot where CVAT fails: all else is shown without it."""
+    try:
+        return server_quality(project, cvat, store, ledger)
+    except CvatError as error:
+        log.warning("project %s: CVAT's quality reports are as they were: %s", project.name, error)
+        return last.server_quality if last else ()
 
 
 def _digest(project: Project, records: Sequence[RevisionRecord], ledger: Ledger) -> str:

@@ -35,8 +35,8 @@ Finished jobs are read once, as revisions, and the predictions of {annotators} a
 them. There is nothing to fill in: a run looks at all that is new.
 Jobs that no person completed count in no figure. The figures are runs of the MLflow experiment `labelcycle/{name}`;
 they are held against the project's gates and the baseline, and what is surely worse is an alarm, of which the channels
-in the project's file are told. A run that finds nothing new, or of which a task fails, still sees whether work waits too
-long, and tells of it.
+in the project's file are told. A run that finds nothing new, or in which a task fails, still sees whether work waits
+too long, and tells of it.
 """
 
 _RELEASE = """

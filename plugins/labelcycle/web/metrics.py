@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from include.evaluation.gauges import CONTENT_TYPE, Sample, exposition, samples
-from include.evaluation.snapshot import from_json
+from include.evaluation.snapshot import UnreadableSnapshot, from_json
 from include.projects.files import read_projects
 from labelcycle.hooks.project import ProjectClients, projects_folder
 
@@ -64,7 +64,7 @@ def _of(project: str) -> Iterator[Sample]:
     label = (("project", project),)
     try:
         known = _newest(project)
-    except AirflowException as error:
+    except (AirflowException, UnreadableSnapshot) as error:
         log.warning("project %s has no metrics: %s", project, error)
         yield Sample("labelcycle_up", label, 0)
         return

@@ -5,6 +5,7 @@ the browser is led to the bucket, by an address that is good for minutes.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from include.evaluation.snapshot import Snapshot
+from include.evaluation.snapshot import Snapshot, UnreadableSnapshot
 from include.lifecycle.images import split_uri
 from include.pages import render
 from include.pages.addresses import Addresses
@@ -47,6 +48,8 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _TITLES = {403: "Not yours to see", 404: "Not found", 503: "Not now"}
+
+log = logging.getLogger(__name__)
 
 Annotator = Annotated[str | None, Query(max_length=300)]
 
@@ -188,8 +191,14 @@ def _read(clients: "ProjectClients") -> _Shown:
     from include.steps.quality import newest_snapshot
 
     project = clients.project
+    try:
+        snapshot = newest_snapshot(project, clients.store, clients.ledger)
+    except UnreadableSnapshot as error:
+        log.warning("the newest snapshot of project %s cannot be read: %s", project.name, error)
+        sentence = "the newest snapshot was written by another version of Labelcycle and cannot be shown"
+        raise HTTPException(503, f"{sentence}: run evaluate_{project.name}, which writes a new one") from None
     return _Shown(
-        snapshot=newest_snapshot(project, clients.store, clients.ledger),
+        snapshot=snapshot,
         s3=clients.s3_for_pages,
         bucket=_origin(_signed(clients.s3_for_pages, f"{project.images.uri}x")),
         cvat=_known(lambda: CvatHook(project.cvat.connection).access().url),

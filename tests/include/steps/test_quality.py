@@ -1,15 +1,16 @@
 """Snapshots: what is known of a project's labels at a moment, and nothing that is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from include.clients.tables import revision_from
-from include.evaluation.snapshot import FunnelStage, Snapshot
+from include.evaluation.snapshot import FunnelStage, Snapshot, UnreadableSnapshot
 from include.steps.collect import collect_revisions
 from include.steps.evaluate import evaluate_annotators
-from include.steps.quality import newest_snapshot, take_snapshot
+from include.steps.quality import newest_snapshot, show_release, take_snapshot
 from include.steps.reviewed import newest
 from tests.include.steps.world import DOTS, World
 
@@ -111,3 +112,19 @@ def test_only_the_newest_reviewed_images_are_measured(world: World) -> None:
     assert newest(records, 6) == tuple(records)
     assert newest(records, 3) == (last,)
     assert newest(records, 1) == (last,)  # one job at the least
+
+
+def test_a_snapshot_of_another_version_is_as_none_and_the_next_one_takes_its_place(world: World) -> None:
+    world.land(6, objects=1)
+    world.carry()
+    world.finish(world.jobs()[0])
+    collect_revisions(world.project, world.cvat, world.store, world.ledger)
+    first = snapshot(world)
+    record = world.ledger.snapshots.newest(world.project.name)
+    assert record
+    uri = world.store.write_text("snapshots/old", '{"project": "of another day"}')
+    world.ledger.snapshots.put(world.project.name, replace(record, uri=uri))
+    with pytest.raises(UnreadableSnapshot, match="funnel"):
+        newest_snapshot(world.project, world.store, world.ledger)
+    show_release(world.project, world.store, world.ledger, NOW)  # it is left to the next evaluation
+    assert snapshot(world) == first

@@ -1,12 +1,14 @@
 """CVAT's quality reports of tasks with a ground truth: asked for where they are out of date, shown beside ours."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from include.evaluation.snapshot import ServerQuality
 from include.steps.blind import ask_blind_jobs, collect_blind_jobs
 from include.steps.collect import collect_revisions
+from include.steps.quality import newest_snapshot, take_snapshot
 from include.steps.server_quality import server_quality
 from tests.include.emulated import calls_to, until
 from tests.include.steps.world import World
@@ -90,3 +92,31 @@ def test_a_server_without_reports_says_so_and_nothing_fails(world: World, caplog
     world.server.fault("GET", "/api/quality", status=404)
     assert reports(world) == ()
     assert "CVAT gives no quality reports here" in caplog.text
+
+
+def test_while_cvat_fails_a_snapshot_keeps_the_reports_that_it_had(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept(world, 0)
+    until(lambda: reports(world))
+
+    def shown(hour: int) -> tuple[ServerQuality, ...]:
+        now = datetime(2030, 3, 4, hour, tzinfo=UTC)
+        take_snapshot(world.project, world.store, world.ledger, now, cvat=world.cvat)
+        found = newest_snapshot(world.project, world.store, world.ledger)
+        assert found
+        return found.server_quality
+
+    for _ in range(20):
+        world.server.fault("GET", "/api/quality", status=500)
+    assert shown(10) == ()
+    assert "CVAT's quality reports are as they were" in caplog.text
+    world.server.forget_faults()
+    known = shown(11)
+    assert len(known) == 1
+    world.finish(world.jobs()[1])  # what was measured of people's work changes
+    collect_revisions(world.project, world.cvat, world.store, world.ledger)
+    for _ in range(20):
+        world.server.fault("GET", "/api/quality", status=500)
+    assert shown(12) == known
+    world.server.forget_faults()

@@ -61,6 +61,12 @@ def gauges(answer: httpx.Response) -> dict[str, dict[str, float]]:
     return found
 
 
+def break_newest(store: BulkStore, ledger: Ledger, project: str = PROJECT) -> None:
+    """The newest snapshot is of another version of Labelcycle."""
+    uri = store.write_text("snapshots", '{"project": "of another day"}')
+    ledger.snapshots.put(project, SnapshotRecord(uri, "other", shown.NOW))
+
+
 def keep(store: BulkStore, ledger: Ledger, hour: int) -> float:
     made_at = shown.NOW.replace(hour=hour)
     snapshot = replace(shown.empty(), project=PROJECT, made_at=made_at)
@@ -105,3 +111,14 @@ def test_a_project_that_cannot_be_read_costs_only_itself(
     found = gauges(ask(airflow))
     assert found["labelcycle_up"] == {PROJECT: 1, "owls": 0}
     assert set(found["labelcycle_snapshot_timestamp_seconds"]) == {PROJECT}
+
+
+def test_a_snapshot_of_another_version_costs_only_its_own_project(
+    airflow: Airflow, ledger: Ledger, projects: Path, store: BulkStore, token: None
+) -> None:
+    moment = keep(store, ledger, 9)
+    (projects / "owls.yaml").write_text((projects / f"{PROJECT}.yaml").read_text().replace(PROJECT, "owls"))
+    break_newest(store, ledger, "owls")
+    found = gauges(ask(airflow))
+    assert found["labelcycle_up"] == {PROJECT: 1, "owls": 0}
+    assert found["labelcycle_snapshot_timestamp_seconds"] == {PROJECT: moment}
