@@ -86,7 +86,7 @@ def test_one_alarm_names_the_class_that_got_worse(ledger: Ledger) -> None:
     (alarm,) = ledger.alarms.open(PROJECT)
     assert alarm.finding.cause == "quality/rapidocr/f1/number"
     assert alarm.finding.detail.label == "number"
-    assert "F1 of 'number' is 0.00" in alarm.finding.what
+    assert "F1 of 'number' on new images is 0.00" in alarm.finding.what
 
 
 def test_it_was_told_once_with_the_images_to_look_at(ledger: Ledger, stack: Stack) -> None:

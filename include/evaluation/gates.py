@@ -160,13 +160,13 @@ def _sentence(verdict: Verdict, baseline: Baseline | None, min_support: int) -> 
     if verdict.standing is Standing.TOO_FEW:
         return f"{name} is not judged: {_too_few(verdict, baseline, min_support)}"
     value, interval = verdict.value or 0.0, verdict.interval or Interval(0, 0, 0)
-    own = f"{name} is {value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    measured = f"{value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
     if verdict.gate.at_least is not None:
-        return f"{own}; at least {verdict.gate.at_least:.2f} is wanted"
+        return f"{name} is {measured}; at least {verdict.gate.at_least:.2f} is wanted"
     against, (low, high) = verdict.baseline or 0.0, verdict.difference or (0.0, 0.0)
     side = f"{abs(value - against):.2f} {'below' if value < against else 'above'}"
     other = f"the baseline {baseline.annotator if baseline else ''}'s {against:.2f} ({_range(low, high)})"
-    return f"{own}, {side} {other}; at most {verdict.gate.drop_at_most:.2f} is allowed"
+    return f"{name} on new images is {measured}, {side} {other}; at most {verdict.gate.drop_at_most:.2f} is allowed"
 
 
 _FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -180,7 +180,8 @@ def _too_few(verdict: Verdict, baseline: Baseline | None, min_support: int) -> s
     if verdict.gate.label == MACRO:
         return f"of no class people reviewed enough {objects}{against and f', here and of {against}'}: {needed}"
     if verdict.support < min_support or not against:
-        return f"people reviewed {verdict.support} {objects}, and {needed}"
+        where = f"on images that {against} was not measured on, " if against else ""
+        return f"{where}people reviewed {verdict.support} {objects}, and {needed}"
     return f"of it, or of {against}, people reviewed too few {objects}: {needed}"
 
 

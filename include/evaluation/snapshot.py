@@ -16,6 +16,7 @@ from include.evaluation.detection import Figures
 from include.evaluation.evaluation import Evaluation
 from include.evaluation.gates import Verdict
 from include.evaluation.lint import LintReport
+from include.evaluation.worst import WorstImage
 
 
 class FunnelStage(StrEnum):
@@ -83,7 +84,7 @@ class Work:
 class AnnotatorState:
     """What is known of one annotator version: its evaluation and MLflow run, whether it is the baseline, what people
     finished who saw its predictions (None where nobody did), what its scores are worth, the figures on ground truth,
-    and what its gates say."""
+    what its gates say, and why some say nothing (None where all do, or none has looked at it)."""
 
     evaluation: Evaluation
     made_at: datetime
@@ -93,12 +94,14 @@ class AnnotatorState:
     calibration: Calibration | None = None
     blind: Blind | None = None
     verdicts: tuple[Verdict, ...] = ()
+    unjudged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAlarm:
     """An alarm that is not over; where it is about an annotator version (`name@version`), the images that show best
-    what is wrong with it, the worst first."""
+    what is wrong with it, the worst first. `worst` has what to draw on them: those that a gate looked at may be none of
+    the evaluation's own worst."""
 
     id: int
     cause: str
@@ -107,6 +110,7 @@ class OpenAlarm:
     since: datetime
     annotator: str | None = None
     images: tuple[str, ...] = ()
+    worst: tuple[WorstImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

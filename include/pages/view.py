@@ -162,8 +162,10 @@ class View:
         return self.state.evaluation.worst if self.state else ()
 
     def worst_image(self, image_id: str) -> WorstImage | None:
-        """One of these."""
-        return next((one for one in self.worst if one.image_id == image_id), None)
+        """One of these, or of those that an alarm about the version names."""
+        alarms = (alarm for alarm in self.snapshot.alarms if alarm.annotator == self.annotator)
+        images = (*self.worst, *(image for alarm in alarms for image in alarm.worst))
+        return next((one for one in images if one.image_id == image_id), None)
 
     def neighbours(self, image_id: str) -> tuple[str | None, str | None, int | None]:
         """The next worse and the next better image, and the image's rank from 1; None where it is none of them."""

@@ -61,7 +61,8 @@ def _update(
 def _of_quality(judgements: Sequence[Judgement]) -> Iterator[Finding]:
     for judgement, verdict in _in_use(judgements):
         if verdict.standing is Standing.FAILED:
-            detail = Detail(judgement.annotator, verdict.label, judgement.worst.get(verdict.label, ()))
+            images = tuple(image.image_id for image in judgement.worst.get(verdict.label, ()))
+            detail = Detail(judgement.annotator, verdict.label, images)
             what = f"{judgement.annotator}: {verdict.sentence}"
             yield Finding(_cause(judgement, verdict), what, Severity.CRITICAL, detail)
 

@@ -21,19 +21,22 @@ from include.projects.model import Project
 from include.steps.baseline import baseline_figures, evaluation_beside
 from include.steps.reviewed import Finished, finished_by_annotator
 
+_FORM = 2  # of what is kept: a judgement of another form is made anew
 _LOOKED_AT = 5  # images that an alarm names
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the gates say of an annotator version (`name@version`), by an evaluation's id in the ledger, and of each
-    class that failed the images that are worst in it. `in_use`: it is among those that are asked nowadays."""
+    class that failed the images that are worst in it, of those that the gate looks at. `in_use`: it is among those that
+    are asked nowadays. `unjudged` says why gates say nothing, where some do not."""
 
     annotator: str
     evaluation_id: str
     in_use: bool
     verdicts: tuple[Verdict, ...]
-    worst: Mapping[str, tuple[str, ...]]
+    worst: Mapping[str, tuple[WorstImage, ...]]
+    unjudged: str | None
 
 
 _JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)
@@ -60,7 +63,7 @@ def judge_annotators(
         if record is None or record.annotator not in finished:
             continue
         pinned = baselines.current(record.annotator.partition("@")[0])
-        asked = [evaluation_id, pinned and pinned.uri, record.annotator in in_use, *_settings(project)]
+        asked = [_FORM, evaluation_id, pinned and pinned.uri, record.annotator in in_use, *_settings(project)]
         id_ = hashlib.sha256("\n".join(map(str, asked)).encode()).hexdigest()[:16]
         if ledger.judgements.get(project.name, id_) is None:
             used = record.annotator in in_use
@@ -103,29 +106,48 @@ def _judge(
     store: BulkStore,
     ledger: Ledger,
 ) -> Judgement:
-    gates, few = project.evaluation.gates, project.evaluation.min_support
     own = from_json(store.read_text(record.uri))
-    judged = [(own, judge(own.figures, None, [gate for gate in gates if gate.at_least is not None], few))]
-    relative = [gate for gate in gates if gate.drop_at_most is not None]
-    if pinned and relative:
-        baseline = from_json(store.read_text(pinned.uri))
-        beside = evaluation_beside(project, finished, own, baseline, store, ledger)
-        if beside is not None:
-            judged.append((beside, judge(beside.figures, baseline_figures(project, baseline), relative, few)))
-    worst: dict[str, tuple[str, ...]] = {}
+    absolute = [gate for gate in project.evaluation.gates if gate.at_least is not None]
+    judged = [(own, judge(own.figures, None, absolute, project.evaluation.min_support))]
+    beside, unjudged = _beside_baseline(project, finished, own, pinned, store, ledger)
+    if beside is not None:
+        judged.append(beside)
+    worst: dict[str, tuple[WorstImage, ...]] = {}
     for evaluation, verdicts in judged:
         for verdict in verdicts:
             if verdict.standing is Standing.FAILED:
                 worst.setdefault(verdict.label, _worst(evaluation, verdict))
     said = tuple(verdict for _, verdicts in judged for verdict in verdicts)
-    return Judgement(record.annotator, record.id, in_use, said, worst)
+    return Judgement(record.annotator, record.id, in_use, said, worst, unjudged)
 
 
-def _worst(evaluation: Evaluation, verdict: Verdict) -> tuple[str, ...]:
+def _beside_baseline(
+    project: Project, finished: Finished, own: Evaluation, pinned: Pinned | None, store: BulkStore, ledger: Ledger
+) -> tuple[tuple[Evaluation, tuple[Verdict, ...]] | None, str | None]:
+    """What relative gates say, and of which evaluation; or why they say nothing."""
+    if not project.evaluation.gates:
+        return None, "No gate judges it: evaluation.gates in the project's file has none."
+    relative = [gate for gate in project.evaluation.gates if gate.drop_at_most is not None]
+    if not relative:
+        return None, None
+    if pinned is None:
+        first = "the first version of which people reviewed enough becomes it"
+        return None, f"No gate against a baseline judges it: there is none yet, and {first}."
+    baseline = from_json(store.read_text(pinned.uri))
+    beside = evaluation_beside(project, finished, own, baseline, store, ledger)
+    against, few = baseline_figures(project, baseline), project.evaluation.min_support
+    verdicts = judge(beside.figures, against, relative, few) if beside else ()
+    if beside is None or not verdicts:
+        since = f"nothing was reviewed since the baseline {baseline.annotator} was measured"
+        return None, f"No gate against the baseline judges it: {since}."
+    return (beside, verdicts), None
+
+
+def _worst(evaluation: Evaluation, verdict: Verdict) -> tuple[WorstImage, ...]:
     """The images with the most errors of the verdict's class, or of any where it is about all."""
     label = None if verdict.gate.label in ("micro", "macro") else verdict.label
-    counted = [(_errors(image, label), image.image_id) for image in evaluation.worst]
-    return tuple(id_ for count, id_ in sorted(counted, key=lambda one: -one[0])[:_LOOKED_AT] if count)
+    found = sorted(evaluation.worst, key=lambda image: -_errors(image, label))
+    return tuple(image for image in found[:_LOOKED_AT] if _errors(image, label))
 
 
 def _errors(image: WorstImage, label: str | None) -> int:

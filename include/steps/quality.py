@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from include.evaluation.snapshot import (
     from_json,
     to_json,
 )
+from include.lifecycle.alarms import Alarm
 from include.lifecycle.labels import current_names
 from include.lifecycle.reviews import Acceptance
 from include.projects.model import Project
@@ -78,7 +80,7 @@ def take_snapshot(
         agreement=before.agreement
         if before
         else agreement(doubled_images(project, store, ledger), project.evaluation.iou),
-        alarms=_alarms(project, ledger),
+        alarms=_alarms(project, ledger, judgements, last),
         comparisons=tuple(found.verdict for found in compare_versions(project, store, ledger, now)),
         server_quality=_server_quality(project, cvat, store, ledger, last) if cvat else (),
         links={},
@@ -153,7 +155,7 @@ def _annotators(
 ) -> tuple[AnnotatorState, ...]:
     calibrations = ledger.calibrations.newest(project.name)
     evaluated = ledger.reviews.newest_evaluations(project.name)
-    verdicts = {judgement.annotator: judgement.verdicts for judgement in judgements}
+    judged = {judgement.annotator: judgement for judgement in judgements}
     newest_first = sorted(evaluated.values(), key=lambda one: (one.created_at, one.annotator), reverse=True)[:_VERSIONS]
     blind = {one.evaluation.annotator: one.blind for one in before.annotators} if before else {}
     if any(record.annotator not in blind for record in newest_first):
@@ -165,7 +167,7 @@ def _annotators(
     finished = {one.annotator: one for one in finished_by_annotator(project, ledger)}
 
     def state(record: EvaluationRecord) -> AnnotatorState:
-        shown = finished.get(record.annotator)
+        shown, said = finished.get(record.annotator), judged.get(record.annotator)
         known = calibrations.get(record.annotator)
         return AnnotatorState(
             evaluation=evaluation_from(store.read_text(record.uri)),
@@ -175,7 +177,8 @@ def _annotators(
             work=_work(record.annotator, shown.reviewed) if shown and shown.shown else None,
             calibration=calibration_from(store.read_text(known.uri)) if known else None,
             blind=blind.get(record.annotator),
-            verdicts=verdicts.get(record.annotator, ()),
+            verdicts=said.verdicts if said else (),
+            unjudged=said.unjudged if said else None,
         )
 
     return tuple(state(record) for record in newest_first)
@@ -200,12 +203,23 @@ def _work(name: str, records: Sequence[RevisionRecord]) -> Work:
     return Work(name, len(records), sum(record.images for record in records), len(minutes), median, p90)
 
 
-def _alarms(project: Project, ledger: Ledger) -> tuple[OpenAlarm, ...]:
-    found = [(alarm, alarm.finding) for alarm in ledger.alarms.open(project.name)]
-    return tuple(
-        OpenAlarm(alarm.id, one.cause, one.what, one.severity, alarm.opened_at, one.detail.annotator, one.detail.images)
-        for alarm, one in found
-    )
+def _alarms(
+    project: Project, ledger: Ledger, judgements: Sequence[Judgement], last: Snapshot | None
+) -> tuple[OpenAlarm, ...]:
+    """The open alarms, with what to draw on their images; one that stays while its gate is unsure keeps what it had."""
+    before = last.alarms if last else ()
+    known = {(alarm.annotator, image.image_id): image for alarm in before for image in alarm.worst}
+    for judgement in judgements:
+        for image in chain.from_iterable(judgement.worst.values()):
+            known[judgement.annotator, image.image_id] = image
+
+    def shown(alarm: Alarm) -> OpenAlarm:
+        one, detail = alarm.finding, alarm.finding.detail
+        worst = tuple(known[detail.annotator, id_] for id_ in detail.images if (detail.annotator, id_) in known)
+        opened_at, version = alarm.opened_at, detail.annotator
+        return OpenAlarm(alarm.id, one.cause, one.what, one.severity, opened_at, version, detail.images, worst)
+
+    return tuple(map(shown, ledger.alarms.open(project.name)))
 
 
 def _links(project: Project, shown: Snapshot, ledger: Ledger) -> Mapping[str, ImageLink]:

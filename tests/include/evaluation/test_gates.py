@@ -65,7 +65,10 @@ def test_a_relative_gate_fails_where_the_whole_difference_is_beyond(f1: float, s
 def test_of_too_few_objects_nothing_is_told_here_or_in_the_baseline() -> None:
     few = verdict(figures(0.1, support=29), baseline(0.9), DROP)
     assert (few.standing, few.support) == (Standing.TOO_FEW, 29)
-    assert few.sentence == "F1 of 'number' is not judged: people reviewed 29 objects, and 30 on 5 images are needed"
+    assert few.sentence == (
+        "F1 of 'number' is not judged: on images that the baseline rapidocr@1 was not measured on, people reviewed 29 "
+        "objects, and 30 on 5 images are needed"
+    )
     old = verdict(figures(0.1), baseline(0.9, support=12), DROP)
     assert old.standing is Standing.TOO_FEW
     assert old.sentence.endswith(
@@ -126,7 +129,9 @@ def test_the_mean_of_classes_is_of_those_with_enough_support() -> None:
     assert verdict(before, Baseline("a@1", after), drop).standing is Standing.PASSED
     worse = verdict(with_rare(0.7, 6, others=1.0), Baseline("a@1", before), drop)
     assert worse.standing is Standing.FAILED
-    assert worse.sentence.startswith("F1 of the mean of classes with enough support is 0.70 (0.68 to 0.72), 0.27 below")
+    assert worse.sentence.startswith(
+        "F1 of the mean of classes with enough support on new images is 0.70 (0.68 to 0.72), 0.27 below"
+    )
 
 
 def test_the_mean_of_classes_is_of_the_same_ones_on_both_sides() -> None:
@@ -167,12 +172,12 @@ def test_a_class_that_nobody_has_seen_is_not_judged() -> None:
 
 def test_a_verdict_is_one_sentence() -> None:
     assert verdict(figures(0.61, 0.028), baseline(0.82, 0.022), DROP).sentence == (
-        "F1 of 'number' is 0.61 (0.56 to 0.66), 0.21 below the baseline rapidocr@1's 0.82 (0.14 to 0.28 lower); "
-        "at most 0.05 is allowed"
+        "F1 of 'number' on new images is 0.61 (0.56 to 0.66), 0.21 below the baseline rapidocr@1's 0.82 (0.14 to "
+        "0.28 lower); at most 0.05 is allowed"
     )
     assert verdict(figures(0.83), baseline(0.82), DROP).sentence == (
-        "F1 of 'number' is 0.83 (0.79 to 0.87), 0.01 above the baseline rapidocr@1's 0.82 (from 0.05 lower to 0.07 "
-        "higher); at most 0.05 is allowed"
+        "F1 of 'number' on new images is 0.83 (0.79 to 0.87), 0.01 above the baseline rapidocr@1's 0.82 (from 0.05 "
+        "lower to 0.07 higher); at most 0.05 is allowed"
     )
     micro = FigureGate(figure="precision", label="micro", at_least=0.9)
     assert verdict(figures(0.5), None, micro).sentence == (

@@ -161,9 +161,10 @@ def _older(images: list[ReviewedImage]) -> AnnotatorState:
 def _alarms(state: AnnotatorState) -> Iterator[OpenAlarm]:
     for verdict in state.verdicts:
         if verdict.standing is Standing.FAILED:
-            images = tuple(one.image_id for one in state.evaluation.worst[:3])
+            worst = state.evaluation.worst[:3]
+            images = tuple(one.image_id for one in worst)
             cause, since = f"quality/signs/f1/{verdict.label}", NOW - timedelta(hours=26)
-            yield OpenAlarm(3, cause, verdict.sentence, "critical", since, state.evaluation.annotator, images)
+            yield OpenAlarm(3, cause, verdict.sentence, "critical", since, state.evaluation.annotator, images, worst)
 
 
 def _more(image: ReviewedImage) -> tuple[Annotation, ...]:

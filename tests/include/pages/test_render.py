@@ -162,6 +162,34 @@ def test_an_alarm_leads_to_its_images_as_its_version_has_them_whichever_is_looke
     assert [link for link in page.links if link.endswith("signs%401.5.0") and "/images/" in link] == own
 
 
+def test_an_image_that_only_an_alarm_names_has_its_outlines_and_errors() -> None:
+    """A gate looks at new images, of which none need be among the worst of all."""
+    snapshot = scene.full()
+    new, old = snapshot.annotators
+    image = new.evaluation.worst[0]
+    without = replace(new, evaluation=replace(new.evaluation, worst=new.evaluation.worst[3:]))
+    html = image_page(View.of(replace(snapshot, annotators=(without, old))), image.image_id, ADDRESSES)
+    page = Outline(html)
+    assert f"{image.wrong} wrong, {image.not_found} not found, by signs@1.5.0" in page.text
+    assert "Errors on this image" in page.text
+    assert 'class="predicted-marks"' in html
+    other = image_page(View.of(replace(snapshot, annotators=(without, old)), "signs@1.4.0"), image.image_id, ADDRESSES)
+    assert f"{image.wrong} wrong, {image.not_found} not found, by signs@1.5.0" not in Outline(other).text
+
+
+def test_the_page_says_what_gates_look_at_and_why_they_say_nothing(snapshot: Snapshot) -> None:
+    def text(**changes: object) -> str:
+        state = replace(snapshot.annotators[0], **changes)  # type: ignore[arg-type]
+        shown = replace(snapshot, annotators=(state,), alarms=())
+        return Outline(quality_page(View.of(shown), ADDRESSES)).text
+
+    looks = "look only at images that it was not measured on"
+    assert looks in text()
+    assert looks not in text(verdicts=tuple(one for one in snapshot.annotators[0].verdicts if one.gate.at_least))
+    assert "Gates of signs@1.5.0 There is no baseline." in text(verdicts=(), unjudged="There is no baseline.")
+    assert "Gates of signs@1.5.0 No gate has looked at it." in text(verdicts=())
+
+
 def test_what_says_nothing_is_not_shown() -> None:
     """Tags have no place; and where no image has an error, drawing images again does not say how sure that is."""
     found = scene.tags()

@@ -16,6 +16,7 @@ from include.evaluation.gates import Standing
 from include.lifecycle.alarms import Alarm, Severity
 from include.lifecycle.images import Reason
 from include.lifecycle.reviews import Acceptance, Annotation, Revision, revision_id
+from include.projects.gates import FigureGate
 from include.steps.alarms import update_quality_alarms, update_work_alarms
 from include.steps.baseline import promote, register_versions
 from include.steps.discover import TooManyFailuresError
@@ -24,6 +25,7 @@ from include.steps.judge import Judgement, judge_annotators, read_judgements
 from include.steps.plan import plan_batches
 from include.steps.predict import read_predictions
 from include.steps.promotion import NotEvaluated, Proposal, propose
+from include.steps.quality import newest_snapshot, take_snapshot
 from tests.include.steps.world import DOTS, World, killed
 
 pytestmark = pytest.mark.slow
@@ -110,7 +112,7 @@ def test_a_version_that_got_worse_is_one_alarm_that_names_the_class_and_ends(
     found = alarm.finding
     assert (found.cause, found.severity) == ("quality/eye/f1/dot", Severity.CRITICAL)
     # kept 3 of 10: precision 0.3, recall 1, F1 = 0.6 / 1.3
-    assert found.what.startswith("eye@2: F1 of 'dot' is 0.46 (")
+    assert found.what.startswith("eye@2: F1 of 'dot' on new images is 0.46 (")
     assert "0.54 below the baseline eye@1's 1.00" in found.what
     assert (found.detail.annotator, found.detail.label, len(found.detail.images)) == ("eye@2", "dot", 5)
     (again,) = alarms(world, experiments)
@@ -167,12 +169,49 @@ def test_a_version_has_its_figures_in_mlflows_registry(world: World, experiments
 def test_the_baseline_itself_is_held_against_what_people_reviewed_since(world: World, experiments: Experiments) -> None:
     review(world, 20)
     (first,) = judged(world, experiments)
-    assert first.verdicts == ()  # nothing is new
+    assert first.verdicts == ()
+    assert first.unjudged
+    assert first.unjudged.endswith("nothing was reviewed since the baseline eye@1 was measured.")
     review(world, 20, wrong=7)
     (drift,) = judged(world, experiments)
     (verdict,) = drift.verdicts
     assert (verdict.standing, verdict.support) == (Standing.FAILED, 12)  # of the new images alone
-    assert len(drift.worst["dot"]) == 5
+    assert drift.unjudged is None
+    new = {image.id for batch in world.batches()[2:] for image in world.ledger.images.of_batch(batch.id)}
+    worst = drift.worst["dot"]
+    assert len(worst) == 5
+    assert {image.image_id for image in worst} <= new
+
+
+def test_the_page_draws_what_an_alarm_names_for_as_long_as_it_is_open(world: World, experiments: Experiments) -> None:
+    review(world, 20)
+    judged(world, experiments)
+    review(world, 20, wrong=7)
+    judgements = judged(world, experiments)
+    update_quality_alarms(world.project, judgements, world.ledger, NOW)
+    for known, hour in ((judgements, 1), ([], 2)):  # while the gate is unsure the alarm stays, with its images
+        later = NOW + timedelta(hours=hour)
+        take_snapshot(world.project, world.store, world.ledger, later, judgements=known)
+        found = newest_snapshot(world.project, world.store, world.ledger)
+        assert found
+        (alarm,) = found.alarms
+        assert alarm.worst == judgements[0].worst["dot"]
+        assert alarm.images == tuple(image.image_id for image in alarm.worst)
+
+
+def test_where_gates_say_nothing_it_is_said_why(world: World, experiments: Experiments) -> None:
+    def why(*gates: FigureGate) -> str | None:
+        evaluation = world.project.evaluation.model_copy(update={"gates": gates})
+        world.project = world.project.model_copy(update={"evaluation": evaluation})
+        (one,) = judged(world, experiments)
+        return one.unjudged
+
+    review(world, 2)  # four dots, and a baseline needs ten
+    relative, absolute = FigureGate(figure="f1", drop_at_most=0.05), FigureGate(figure="f1", at_least=0.5)
+    assert "there is none yet" in str(why(relative))
+    assert "there is none yet" in str(why(relative, absolute))
+    assert why(absolute) is None
+    assert "evaluation.gates in the project's file has none" in str(why())
 
 
 def test_promoting_a_version_ends_the_alarm_about_it(world: World, experiments: Experiments) -> None:
