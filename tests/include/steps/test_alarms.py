@@ -313,7 +313,7 @@ def test_images_that_wait_by_a_days_cap_are_told_where_two_days_had_room_for_the
     world.land(12)
 
     def causes(now: datetime) -> list[str]:
-        return [alarm.finding.cause for alarm in update_alarms(world.project, [], world.ledger, now)]
+        return [alarm.finding.cause for alarm in update_work_alarms(world.project, world.ledger, now)]
 
     assert len(world.plan()) == 1  # of three that are full
     later = NOW + timedelta(days=2, hours=1)

@@ -194,7 +194,7 @@ def test_a_page_without_cvat_and_mlflow_has_no_links_to_them(
     vera: httpx.Client, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_CVAT_DEFAULT")
-    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", '{"conn_type": "mlflow", "host": "sqlite:////tmp/mlflow.db"}')
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", '{"conn_type": "mlflow", "host": "sqlite:////srv/mlflow.db"}')
     text = vera.get(PAGE).text
     assert "cvat.example.com" not in text
     assert "#/runs/" not in text
