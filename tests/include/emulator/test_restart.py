@@ -11,6 +11,8 @@ from tests.contract.objects import Task, filled_task, jpeg, new_task, upload
 from tests.include.emulator.servers import running
 from tests.include.emulator.waiting import status_of, until
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
@@ -64,7 +66,6 @@ def survivor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
         yield Survivor(second.admin, annotated, answers, started, queued, half_sent, parts)
 
 
-@pytest.mark.slow
 def test_everything_that_was_answered_is_still_there(survivor):
     assert {path: survivor.admin.get(path).content for path in survivor.answers} == survivor.answers
     assert new_task(survivor.admin) > survivor.queued
@@ -86,7 +87,6 @@ def test_upload_goes_on(survivor):
     until(lambda: status_of(survivor.admin, survivor.half_sent) == "finished")
 
 
-@pytest.mark.slow
 def test_stops_cleanly_on_sigterm(tmp_path):
     with running(tmp_path) as server:
         server.process.send_signal(signal.SIGTERM)

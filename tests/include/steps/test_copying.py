@@ -105,6 +105,7 @@ def test_a_project_that_begins_to_copy_carries_on_what_was_linked(new_world: Cal
     assert world.check() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", [START, FORM, FINISH])
@@ -156,6 +157,7 @@ def test_the_next_run_goes_on_where_the_answer_about_the_old_task_was_lost(world
     assert sizes(world) == [4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", range(1, 6))
 def test_a_kill_before_each_record_of_a_new_task_leaves_one_task_with_all_data(world: World, nth: int) -> None:
     """Planned again, asked for a task, created, asked for its data, submitted."""
