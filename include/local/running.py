@@ -37,12 +37,13 @@ def work_through(folder: Path) -> None:
         print("No photographs have landed yet: make day")
         return
     done = review(stack)
-    if not done.jobs:
+    if not (done.jobs or done.ground_truths):
         print(f"Nothing waits for the reviewer. Has the ingest run ended? {airflow.url}/dags/{INGEST}; else: make day")
         return
     print(
         f"The reviewer completed {done.jobs} jobs: {done.kept} objects kept, {done.edited} edited, "
-        f"{done.relabelled} relabelled, {done.deleted} deleted, {done.added} added.\n"
+        f"{done.relabelled} relabelled, {done.deleted} deleted, {done.added} added; "
+        f"and {done.ground_truths} ground truths, with {done.drawn} objects.\n"
         f"Now trigger, one after the other:\n  {airflow.url}/dags/{EVALUATE}\n  {airflow.url}/dags/{RELEASE}\n"
         "Or let the next photographs land: make day"
     )

@@ -10,8 +10,6 @@ from include.lifecycle.alarms import Alarm, Event, Message, message
 from include.projects.model import Project
 from include.steps.batches import log
 
-_PATIENCE = 60.0  # seconds of failures after which a channel is left: one that hangs takes ten for each message
-
 
 class NotSentError(Exception):
     """A channel did not take a message; the sentence says which and why, and holds no secret."""
@@ -31,12 +29,15 @@ def tell(
     channels: Mapping[str, Callable[[Message], None]],
     ledger: Ledger,
     now: datetime,
+    *,
+    patience: float = 60.0,
 ) -> Told:
     """Send to each channel what it has yet to be told; `base_url` is that of Airflow's pages.
 
     A message is recorded after it was sent: a run that is killed in between sends it again, with the same key. One that
     a channel does not take is left for the next run; the channel's other messages and the other channels are not held
-    up by it. A channel that has failed for a minute is left alone.
+    up by it. A channel that fails more than `patience` seconds after its first message is left alone: one that hangs
+    takes ten for each.
     """
     sent, failed = 0, list[str]()
     for name, send in channels.items():
@@ -47,7 +48,7 @@ def tell(
                 sent += 1
                 continue
             failed.append(name)
-            if monotonic() > begun + _PATIENCE:
+            if monotonic() > begun + patience:
                 break
     return Told(sent, tuple(dict.fromkeys(failed)))
 

@@ -19,7 +19,6 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from onnx import helper, numpy_helper
 
 from include.annotators.digests import model_digest
 from include.annotators.onnx_detector import OnnxDetector
@@ -326,49 +325,6 @@ def test_what_the_registry_does_not_have_is_told(
 ) -> None:
     with pytest.raises(kind, match=what):
         fetch(uri, tmp_path, registry=registry)
-
-
-def test_a_digest_is_of_the_tensors_beside_the_file_too(tmp_path: Path) -> None:
-    values = np.ones(1000, np.float32)
-    graph = helper.make_graph([], "g", [], [], [numpy_helper.from_array(values, "w")])
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        model = helper.make_model(graph)
-        onnx.save_model(model, tmp_path / folder / "m.onnx", save_as_external_data=True, location="m.data")
-    (tmp_path / "b" / "m.data").write_bytes((2 * values).tobytes())
-    assert (tmp_path / "a/m.onnx").read_bytes() == (tmp_path / "b/m.onnx").read_bytes()
-    one, other = (model_digest(tmp_path / folder / "m.onnx") for folder in ("a", "b"))
-    assert one != other
-    (tmp_path / "a" / "notes.txt").write_text("not the model's")
-    for name in ("notes.txt", "location", "w"):  # of the last two the words are in the model
-        (tmp_path / "a" / name).write_text("not the model's")
-    assert model_digest(tmp_path / "a" / "m.onnx") == one
-
-
-@pytest.mark.parametrize("location", ["tensors/w.bin", "w" * 200])
-def test_a_digest_is_of_tensors_wherever_the_file_says(location: str, tmp_path: Path) -> None:
-    (tmp_path / "tensors").mkdir()
-    tensor = numpy_helper.from_array(np.ones(9, np.float32), "w")
-    onnx.external_data_helper.set_external_data(tensor, location)
-    tensor.ClearField("raw_data")
-    node = helper.make_node("Constant", [], ["w"], value=tensor)  # not among the graph's initializers
-    model, data = tmp_path / "m.onnx", tmp_path / location
-    model.write_bytes(helper.make_model(helper.make_graph([node], "g", [], [])).SerializeToString())
-    digests = []
-    for content in (b"one", b"another"):
-        data.write_bytes(content)
-        parts = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (model, data)]
-        digests.append(hashlib.sha256("".join(parts).encode()).hexdigest())
-        assert model_digest(model) == digests[-1]
-    assert digests[0] != digests[1]
-
-
-def test_a_file_beside_a_model_that_keeps_its_tensors_is_not_the_models(tmp_path: Path) -> None:
-    """`names` is a key in a YOLO export's metadata; and so may `location` be one."""
-    model = networks.save(tmp_path / "model.onnx", networks.yolov8, metadata={**networks.NAMES, "location": "images"})
-    for name in ("names", "images", "output0"):
-        (tmp_path / name).write_text("not the model's")
-    assert model_digest(model) == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
 def test_time_outs_are_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

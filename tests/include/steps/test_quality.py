@@ -81,12 +81,17 @@ def test_figures_people_slips_and_links_are_of_what_people_left(world: World) ->
     assert found.lint.images == 6
 
 
-def test_what_did_not_change_is_not_read_again_and_what_changed_is(world: World) -> None:
+def of_a_finished_job(world: World) -> Snapshot:
+    """The snapshot of six images in two jobs, of which people finished one."""
     world.land(6, objects=1)
     world.carry()
     world.finish(world.jobs()[0])
     collect_revisions(world.project, world.cvat, world.store, world.ledger)
-    first = snapshot(world)
+    return snapshot(world)
+
+
+def test_what_did_not_change_is_not_read_again_and_what_changed_is(world: World) -> None:
+    first = of_a_finished_job(world)
     (record,) = world.ledger.reviews.current(world.project.name)
     world.store.read(record.uri)  # it is there
     bucket, key = record.uri.removeprefix("s3://").split("/", 1)
@@ -115,11 +120,7 @@ def test_only_the_newest_reviewed_images_are_measured(world: World) -> None:
 
 
 def test_a_snapshot_of_another_version_is_as_none_and_the_next_one_takes_its_place(world: World) -> None:
-    world.land(6, objects=1)
-    world.carry()
-    world.finish(world.jobs()[0])
-    collect_revisions(world.project, world.cvat, world.store, world.ledger)
-    first = snapshot(world)
+    first = of_a_finished_job(world)
     record = world.ledger.snapshots.newest(world.project.name)
     assert record
     uri = world.store.write_text("snapshots/old", '{"project": "of another day"}')

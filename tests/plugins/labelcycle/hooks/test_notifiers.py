@@ -198,7 +198,7 @@ def test_a_message_that_a_channel_refuses_holds_up_no_other(
     assert send(of, ledger, LATER) == Told(1, ())
 
 
-def test_a_channel_that_has_failed_for_long_is_left_alone(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_that_has_failed_for_long_is_left_alone(ledger: Ledger) -> None:
     tried = []
 
     def hang(message: Message) -> None:
@@ -207,8 +207,7 @@ def test_a_channel_that_has_failed_for_long_is_left_alone(ledger: Ledger, monkey
 
     for cause in ("one", "two", "three"):
         ledger.alarms.see(PROJECT, Finding(cause, cause, Severity.WARNING), NOW)
-    monkeypatch.setattr("include.steps.notices._PATIENCE", -1.0)
-    assert tell(project(), AIRFLOW, {"a": hang, "b": hang}, ledger, NOW) == Told(0, ("a", "b"))
+    assert tell(project(), AIRFLOW, {"a": hang, "b": hang}, ledger, NOW, patience=-1.0) == Told(0, ("a", "b"))
     assert len(tried) == 2
 
 
